@@ -60,6 +60,8 @@ export type Attempt = {
   readonly profileRevision: string;
   readonly state: AttemptState;
   readonly armedAt: number;
+  /** Before a commit, how long the order stands, from arming or from a retry. */
+  readonly ttlMs: number;
   /** Before a commit, the end of the order. */
   readonly expiresAt: number;
   /** How long an install may take, from its commit. */
@@ -70,6 +72,8 @@ export type Attempt = {
   readonly installs: number;
   readonly retries: number;
   readonly committedAt: number | null;
+  /** Disarmed after the commit: answers are refused, callbacks still count, nothing is retried. */
+  readonly answersRevoked: boolean;
   readonly endedAt: number | null;
   /** Why it ended, where the state alone does not say. */
   readonly reason: string | null;
