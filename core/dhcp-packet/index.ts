@@ -1,0 +1,11 @@
+export { type DhcpOption, type DhcpPacket, type OptionHolder, bytesOption, getOption } from "./packet.ts";
+export { DecodeError, type DecodeErrorCode, EncodeError, type EncodeErrorCode } from "./errors.ts";
+export { decode } from "./decode.ts";
+export { encode, encodingLength, type EncodeLimits } from "./encode.ts";
+export { MESSAGE_TYPE, type MessageType } from "./message-type.ts";
+export { OPTION, type OptionCode } from "./option-code.ts";
+export { getIpv4, getIpv4List, ipv4ListOption, ipv4Option } from "./option-ipv4.ts";
+export { getU16, getU32, getU8, u16Option, u32Option, u8Option } from "./option-integer.ts";
+export { getText, textOption } from "./option-text.ts";
+export { decodeSubOptions, encodeSubOptions, type SubOptionFraming } from "./sub-options.ts";
+export { decodeUserClass } from "./user-class.ts";
