@@ -1,0 +1,63 @@
+import koffi from "koffi";
+
+/** A system call of this process's libc: its result, or the error number it set. */
+export type CallResult =
+  | { readonly ok: true; readonly value: number }
+  | { readonly ok: false; readonly errno: number };
+
+/** `koffi.load(null)` finds the libc already in the process, be it glibc or musl. */
+const libc = koffi.load(null);
+
+const nativeSocket = libc.func("int socket(int domain, int type, int protocol)");
+const nativeSetsockopt = libc.func(
+  "int setsockopt(int fd, int level, int name, const void *value, uint32_t length)",
+);
+const nativeBind = libc.func("int bind(int fd, const void *address, uint32_t length)");
+const nativeClose = libc.func("int close(int fd)");
+
+/** Error numbers told apart here; the same on every Linux architecture. */
+export const ERRNO = { EPERM: 1, EACCES: 13, ENODEV: 19, EADDRINUSE: 98 } as const;
+
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_BROADCAST = 6;
+const SO_BINDTODEVICE = 25;
+
+/** Opens a non-blocking IPv4 datagram socket; the value is its descriptor. See socket(2). */
+export function openDatagramSocket(): CallResult {
+  return result(nativeSocket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) as number);
+}
+
+/** Allows datagrams to a broadcast address. See socket(7). */
+export function allowBroadcast(fd: number): CallResult {
+  const on = Buffer.alloc(4);
+  on.writeInt32LE(1);
+  return result(nativeSetsockopt(fd, SOL_SOCKET, SO_BROADCAST, on, on.length) as number);
+}
+
+/** Restricts a socket to one network device, in both directions. See socket(7). */
+export function bindToDevice(fd: number, device: string): CallResult {
+  const name = Buffer.from(`${device}\0`, "latin1");
+  return result(nativeSetsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) as number);
+}
+
+/** Binds to a port on every address of the socket's device. See bind(2), ip(7). */
+export function bindAnyAddress(fd: number, port: number): CallResult {
+  // struct sockaddr_in: family in host order (little-endian on all we run on), port in network order.
+  const address = Buffer.alloc(16);
+  address.writeUInt16LE(AF_INET, 0);
+  address.writeUInt16BE(port, 2);
+  return result(nativeBind(fd, address, address.length) as number);
+}
+
+/** Closes a descriptor. See close(2). */
+export function closeDescriptor(fd: number): CallResult {
+  return result(nativeClose(fd) as number);
+}
+
+function result(value: number): CallResult {
+  return value < 0 ? { ok: false, errno: koffi.errno() } : { ok: true, value };
+}
