@@ -1,0 +1,38 @@
+import { escaped, hasControl, refused } from "../context.ts";
+import type { EscapingContext } from "../context.ts";
+
+/**
+ * Debian preseed files as debconf-set-selections reads them:
+ * `OWNER QUESTION TYPE VALUE`, one a line, the value reaching from the one
+ * blank behind the type to the end of the line. It has no quotes and no
+ * escapes; a final backslash joins the next line. Blanks around a value are
+ * read differently by debconf and by the installer's own, smaller reader.
+ */
+export const preseed: EscapingContext = {
+  title: "a preseed file",
+  open() {
+    let line = "";
+    const feed = (text: string): void => {
+      // A continued line is one line, as the parser joins them.
+      line = (line + text).replace(/\\\r?\n/g, "");
+      line = line.slice(line.lastIndexOf("\n") + 1);
+    };
+    return {
+      literal: feed,
+      value(value) {
+        if (hasControl(value)) return refused("a preseed value is one line without control characters");
+        if (value.endsWith("\\")) return refused("a final backslash would join the next line");
+        if (value !== value.trim()) return refused("a preseed value cannot start or end with white space");
+        const inComment = /^\s*#/.test(line);
+        if (!inComment && !/^\s*\S+\s+\S+\s+\S+\s/.test(line)) {
+          if (value === "" || /\s/.test(value)) {
+            return refused("owner, question and type are words without white space");
+          }
+          if (line.trim() === "" && value.startsWith("#")) return refused("a # here starts a comment");
+        }
+        feed(value);
+        return escaped(value);
+      },
+    };
+  },
+};

@@ -1,0 +1,202 @@
+import { isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import type { Node, YAMLMap } from "yaml";
+import { isContextName } from "./contexts.ts";
+import type { ContextName } from "./contexts.ts";
+import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
+import { valueProblem } from "./variables.ts";
+import type { VariableDeclaration, VariableType } from "./variables.ts";
+
+/** What a template says of itself, between its two `---` lines. */
+export type FrontMatter = {
+  readonly kind: ContextName;
+  readonly description: string;
+  readonly variables: Readonly<Record<string, VariableDeclaration>>;
+  /** Names that `{{{x}}}` may insert without escaping. */
+  readonly raw: readonly string[];
+};
+
+/** Names the control plane gives to every template; a declared variable cannot take them. */
+export const SYSTEM_NAMES = ["machine", "site", "attempt", "urls", "secret"] as const;
+
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const MAX_PATTERN_LENGTH = 200;
+
+/**
+ * Reads front matter, reporting every problem it has. Where there are
+ * problems the result is what could be read, `null` without a known kind.
+ *
+ * @param firstLine the line of the whole text that `yaml` starts on, from 1
+ */
+export function parseFrontMatter(
+  yaml: string,
+  firstLine: number,
+  report: (problem: TemplateProblem) => void,
+): FrontMatter | null {
+  const lines = new LineCounter();
+  const document = parseDocument(yaml, { lineCounter: lines, prettyErrors: false });
+  const fail = (code: TemplateProblemCode, message: string, node: unknown, variable?: string): void => {
+    const offset = typeof node === "number" ? node : ((node as Node | null)?.range?.[0] ?? 0);
+    const { line, col } = lines.linePos(offset);
+    report({
+      code,
+      message,
+      line: firstLine + Math.max(line, 1) - 1,
+      column: Math.max(col, 1),
+      ...(variable !== undefined && { variable }),
+    });
+  };
+  for (const error of document.errors)
+    fail("bad-front-matter", `front matter: ${error.message}`, error.pos[0]);
+  if (document.errors.length > 0) return null;
+  if (!isMap(document.contents)) {
+    fail("bad-front-matter", "front matter must be a YAML mapping", 0);
+    return null;
+  }
+
+  let kind: ContextName | null = null;
+  let description = "";
+  let variables: Record<string, VariableDeclaration> = {};
+  let raw: string[] = [];
+  for (const { key, node, keyNode } of entries(document.contents)) {
+    const value = scalar(node);
+    switch (key) {
+      case "kind":
+        if (typeof value === "string" && isContextName(value)) kind = value;
+        else fail("unknown-kind", `unknown kind ${JSON.stringify(value ?? null)}`, node);
+        break;
+      case "description":
+        if (typeof value === "string") description = value;
+        else fail("bad-front-matter", "description must be text", node);
+        break;
+      case "variables":
+        if (isMap(node)) variables = readVariables(node, fail);
+        else fail("bad-front-matter", "variables must be a mapping of names", node);
+        break;
+      case "raw":
+        raw = readNames(node, fail);
+        break;
+      default:
+        fail("unknown-key", `unknown key ${key} in front matter`, keyNode);
+    }
+  }
+  if (kind === null) {
+    if (!document.contents.has("kind")) fail("unknown-kind", "front matter must name a kind", 0);
+    return null;
+  }
+  return { kind, description, variables, raw };
+}
+
+type Fail = (code: TemplateProblemCode, message: string, node: unknown, variable?: string) => void;
+
+function* entries(map: YAMLMap): Generator<{ key: string; node: unknown; keyNode: unknown }> {
+  for (const { key, value } of map.items) {
+    yield { key: String(scalar(key) ?? key), node: value ?? key, keyNode: key };
+  }
+}
+
+function scalar(node: unknown): unknown {
+  return isScalar(node) ? node.value : undefined;
+}
+
+function readNames(node: unknown, fail: Fail): string[] {
+  if (!isSeq(node)) {
+    fail("bad-front-matter", "raw must be a list of names", node);
+    return [];
+  }
+  const names: string[] = [];
+  for (const item of node.items) {
+    const value = scalar(item);
+    if (typeof value === "string") names.push(value);
+    else fail("bad-front-matter", "raw must be a list of names", item);
+  }
+  return names;
+}
+
+function readVariables(map: YAMLMap, fail: Fail): Record<string, VariableDeclaration> {
+  // Without a prototype, so that no name of Object.prototype is found in it.
+  const variables = Object.create(null) as Record<string, VariableDeclaration>;
+  for (const { key, node, keyNode } of entries(map)) {
+    if (!VARIABLE_NAME.test(key)) {
+      fail(
+        "bad-front-matter",
+        `variable name ${JSON.stringify(key)} must be letters, digits and _`,
+        keyNode,
+        key,
+      );
+    } else if (isContextName(key) || SYSTEM_NAMES.some((name) => name === key)) {
+      fail("reserved-name", `the name ${key} is reserved`, keyNode, key);
+    } else if (isMap(node)) {
+      variables[key] = readVariable(key, node, fail);
+    } else {
+      fail("bad-front-matter", `variable ${key} must be a mapping such as {type: string}`, node, key);
+    }
+  }
+  return variables;
+}
+
+function readVariable(name: string, map: YAMLMap, fail: Fail): VariableDeclaration {
+  let type: VariableType | null = null;
+  let required = false;
+  let fallback: string | number | boolean | undefined;
+  let fallbackNode: unknown;
+  let pattern: RegExp | undefined;
+  let description = "";
+  for (const { key, node, keyNode } of entries(map)) {
+    const value = scalar(node);
+    switch (key) {
+      case "type":
+        if (value === "string" || value === "number" || value === "boolean") type = value;
+        else fail("bad-front-matter", `type of ${name} must be string, number or boolean`, node, name);
+        break;
+      case "required":
+        if (typeof value === "boolean") required = value;
+        else fail("bad-front-matter", `required of ${name} must be true or false`, node, name);
+        break;
+      case "default":
+        fallbackNode = node;
+        if (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+          fallback = value;
+        else fail("bad-default", `default of ${name} must be one plain value`, node, name);
+        break;
+      case "pattern":
+        pattern = readPattern(name, value, node, fail);
+        break;
+      case "description":
+        if (typeof value === "string") description = value;
+        else fail("bad-front-matter", `description of ${name} must be text`, node, name);
+        break;
+      default:
+        fail("unknown-key", `unknown key ${key} in variable ${name}`, keyNode, name);
+    }
+  }
+  if (type === null && !map.has("type")) fail("bad-front-matter", `variable ${name} needs a type`, map, name);
+  const declaration: VariableDeclaration = {
+    type: type ?? "string",
+    required,
+    description,
+    ...(fallback !== undefined && { default: fallback }),
+    ...(pattern !== undefined && { pattern }),
+  };
+  const problem = fallback !== undefined && type !== null ? valueProblem(declaration, fallback) : null;
+  if (problem !== null) fail("bad-default", `default of ${name}: ${problem.message}`, fallbackNode, name);
+  return declaration;
+}
+
+function readPattern(name: string, value: unknown, node: unknown, fail: Fail): RegExp | undefined {
+  if (typeof value !== "string" || value.length > MAX_PATTERN_LENGTH) {
+    fail(
+      "bad-pattern",
+      `pattern of ${name} must be text of at most ${MAX_PATTERN_LENGTH} characters`,
+      node,
+      name,
+    );
+    return undefined;
+  }
+  try {
+    return new RegExp(`^(?:${value})$`, "u");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    fail("bad-pattern", `pattern of ${name}: ${reason}`, node, name);
+    return undefined;
+  }
+}

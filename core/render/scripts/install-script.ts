@@ -1,0 +1,100 @@
+import { CONTEXTS } from "../contexts.ts";
+import { ScriptError } from "./script-error.ts";
+
+export type InstallScriptOptions = {
+  readonly kernelUrl: string;
+  readonly initrdUrls: readonly string[];
+  /** Kernel arguments, rendered in the `kernel-args` context. May hold iPXE settings such as `${net0/ip}`. */
+  readonly args: string;
+  /** Fetched as the last thing before `boot`, for an installer that fetches no answer of its own. */
+  readonly commitUrl?: string;
+};
+
+/** The kernel's command line must stay under this (x86's COMMAND_LINE_SIZE, with its final NUL). */
+export const MAX_KERNEL_ARGS_BYTES = 2048;
+
+/**
+ * Renders the script that starts an installer. Any failure ends it with an
+ * error, upon which stage one tries again: nothing falls through.
+ *
+ * `initrd=NAME` is what a kernel's EFI stub finds its initrds by; `BOOTIF`
+ * makes the installer use the NIC that booted. Both precede the profile's
+ * arguments, because Debian's installer copies what follows `---` into the
+ * installed system.
+ *
+ * @throws ScriptError `unrenderable-value`, `kernel-args-too-long`
+ */
+export function renderInstallScript({
+  kernelUrl,
+  initrdUrls,
+  args,
+  commitUrl,
+}: InstallScriptOptions): string {
+  const names = initrdUrls.map((_, index) => `initrd${index}`);
+  const kernelArgs = [
+    ...names.map((name) => `initrd=${name}`),
+    "BOOTIF=01-${netX/mac:hexhyp}",
+    ...splitArgs(args),
+  ].join(" ");
+  const length = new TextEncoder().encode(kernelArgs).length;
+  if (length >= MAX_KERNEL_ARGS_BYTES) {
+    const reason = `${length} bytes of kernel arguments, must be under ${MAX_KERNEL_ARGS_BYTES}`;
+    throw new ScriptError("kernel-args-too-long", "args", reason);
+  }
+  const lines = [
+    "#!ipxe",
+    // What an earlier try left behind would be handed to the kernel as one more initrd.
+    "imgfree ||",
+    `kernel --name kernel ${word("kernelUrl", kernelUrl)} ${kernelArgs} || goto failed`,
+    ...initrdUrls.map(
+      (url, index) => `initrd --name ${names[index]} ${word("initrdUrls", url)} || goto failed`,
+    ),
+  ];
+  if (commitUrl !== undefined) {
+    lines.push(
+      `imgfetch --name commit ${word("commitUrl", commitUrl)} || goto failed`,
+      "imgfree commit || goto failed",
+    );
+  }
+  lines.push(
+    "boot || goto failed",
+    ":failed",
+    "echo pxedge: the installer could not be started",
+    "imgfree ||",
+  );
+  lines.push("exit 1", "");
+  return lines.join("\n");
+}
+
+/** A URL as one word of an iPXE command. */
+function word(field: string, url: string): string {
+  const result = CONTEXTS.ipxe.open().value(url);
+  if (result.kind === "refused") throw new ScriptError("unrenderable-value", field, result.reason);
+  if (url.startsWith("-"))
+    throw new ScriptError("unrenderable-value", field, "iPXE would take it as an option");
+  return result.text;
+}
+
+/**
+ * Splits rendered kernel arguments as iPXE will, refusing what would not
+ * arrive: iPXE joins words with one blank again, and reads some as its own.
+ */
+function splitArgs(args: string): string[] {
+  const refuse = (reason: string): never => {
+    throw new ScriptError("unrenderable-value", "args", reason);
+  };
+  const quoted = args.match(/"[^"]*"?/g) ?? [];
+  if (quoted.some((part) => /[^\S ]| {2}|" | "/.test(part))) {
+    refuse("iPXE turns white space inside quotes into one blank");
+  }
+  // oxlint-disable-next-line no-control-regex
+  if (/[\u0000-\u0008\u000e-\u001f\u007f]/.test(args)) refuse("control characters");
+  const words = args.split(/\s+/).filter((part) => part !== "");
+  for (const part of words) {
+    if (part === "||" || part === "&&" || part === ";") refuse(`iPXE takes ${part} as an operator`);
+    if (part.startsWith("#")) refuse("iPXE takes a word that starts with # as a comment");
+    if (/\$\{[^}]*$/.test(part)) refuse("an iPXE setting must be one word");
+  }
+  if (words.at(-1)?.endsWith("\\")) refuse("iPXE takes a final backslash as a continued line");
+  return words;
+}

@@ -1,0 +1,42 @@
+import type { TemplateProblemCode } from "./problems.ts";
+
+export type VariableType = "string" | "number" | "boolean";
+
+/** A variable as a template's front matter declares it. */
+export type VariableDeclaration = {
+  readonly type: VariableType;
+  /** A required variable without a default must be given. */
+  readonly required: boolean;
+  readonly default?: string | number | boolean;
+  /** Matches the whole value, as text. */
+  readonly pattern?: RegExp;
+  readonly description: string;
+};
+
+/** Why a value does not fit its declaration, or `null`. The message never holds the value: it may be a secret. */
+export function valueProblem(
+  declaration: VariableDeclaration,
+  value: unknown,
+): { readonly code: TemplateProblemCode; readonly message: string } | null {
+  if (typeof value !== declaration.type) {
+    return { code: "wrong-type", message: `must be a ${declaration.type}` };
+  }
+  if (declaration.pattern !== undefined && !declaration.pattern.test(String(value))) {
+    return { code: "pattern-mismatch", message: `must match ${declaration.pattern.source}` };
+  }
+  return null;
+}
+
+/** The view with the declared defaults where it has nothing. */
+export function withDefaults(
+  variables: Readonly<Record<string, VariableDeclaration>>,
+  view: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const full: Record<string, unknown> = { ...view };
+  for (const [name, declaration] of Object.entries(variables)) {
+    if (declaration.default !== undefined && (full[name] === undefined || full[name] === null)) {
+      full[name] = declaration.default;
+    }
+  }
+  return full;
+}
