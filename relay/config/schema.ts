@@ -1,0 +1,125 @@
+import { isAbsolute } from "node:path";
+import { z } from "zod";
+
+import { parseIpv4 } from "../../core/addresses.ts";
+import { FIRMWARE_CLASSES } from "../../core/relay-protocol/state.ts";
+import type { DhcpConfig, RelayConfig } from "./model.ts";
+
+const ipv4 = z.string().refine((text) => parseIpv4(text) !== undefined, {
+  error: (issue) => `${String(issue.input)} is not an IPv4 address`,
+});
+
+const absolutePath = z
+  .string()
+  .refine((text) => isAbsolute(text) && !text.includes("\0"), { error: "must be an absolute path" });
+
+const port = z.int().min(1, "must be a port, 1 to 65535").max(65535, "must be a port, 1 to 65535");
+
+/** The kernel's IFNAMSIZ holds 15 characters and a NUL. */
+const interfaceName = z
+  .string()
+  .regex(/^[^\s/]{1,15}$/, "must be the name of a network interface, 1 to 15 characters without / or blanks");
+
+/** A name inside the TFTP root, e.g. `snponly.efi` or `arm64/ipxe.efi`; `file` holds 127 characters. */
+const bootFile = z
+  .string()
+  .regex(
+    /^(?!.*(?:^|\/)\.{0,2}(?:\/|$))[\x21-\x7e]{1,127}$/,
+    "must be a file name inside the TFTP root, without .. and at most 127 characters",
+  );
+
+const range = z.tuple([ipv4, ipv4], { error: "must be two addresses, [first, last]" }).refine(isInOrder, {
+  error: (issue) => {
+    const [first, last] = issue.input as [string, string];
+    return `ends (${last}) before it starts (${first})`;
+  },
+});
+
+/** Addresses that are none have a problem of their own. */
+function isInOrder([first, last]: [string, string]): boolean {
+  const [from, to] = [parseIpv4(first), parseIpv4(last)];
+  return from === undefined || to === undefined || from <= to;
+}
+
+const domain = z
+  .string()
+  .regex(/^(?=.{1,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*$/i, "must be a domain name");
+
+const dhcp = z.discriminatedUnion("mode", [
+  z.strictObject({ mode: z.literal("off") }),
+  z.strictObject({
+    mode: z.literal("server"),
+    range,
+    router: ipv4.optional(),
+    dns: z.array(ipv4).default([]),
+    domain: domain.optional(),
+    leaseSeconds: z.int().min(10, "must be at least 10").max(0xffff_fffe, "is too large").default(3600),
+    port: port.default(67),
+    clientPort: port.default(68),
+  }),
+]) satisfies z.ZodType<DhcpConfig>;
+
+const interfaces = z
+  .array(z.strictObject({ name: interfaceName, dhcp }))
+  .min(1, "must name at least one interface: nothing is answered on an interface that is not named")
+  .superRefine(refuseRepeatedNames, { when: ({ value }) => Array.isArray(value) });
+
+/** Runs beside other problems too, so that all are told at once: the list may hold anything. */
+function refuseRepeatedNames(list: readonly unknown[], context: z.RefinementCtx): void {
+  const seen = new Set<unknown>();
+  for (const [index, item] of list.entries()) {
+    const name = (item as { name?: unknown } | null | undefined)?.name;
+    if (name !== undefined && seen.has(name)) {
+      context.addIssue({ code: "custom", path: [index, "name"], message: `${String(name)} is named twice` });
+    }
+    seen.add(name);
+  }
+}
+
+/** The first that exists in the TFTP root is offered. */
+const DEFAULT_BOOT_FILES = {
+  bios: ["undionly.kpxe"],
+  "efi-ia32": [],
+  "efi-x86_64": ["snponly.efi", "ipxe.efi", "ipxe-amd64.efi"],
+  "efi-arm32": [],
+  "efi-arm64": ["ipxe-arm64.efi"],
+} satisfies RelayConfig["bootFiles"];
+
+const bootFiles = z
+  .strictObject(
+    Object.fromEntries(FIRMWARE_CLASSES.map((name) => [name, z.array(bootFile).optional()])) as Record<
+      (typeof FIRMWARE_CLASSES)[number],
+      z.ZodOptional<z.ZodArray<typeof bootFile>>
+    >,
+  )
+  .transform((given): RelayConfig["bootFiles"] => ({ ...DEFAULT_BOOT_FILES, ...given }));
+
+const controlPlaneUrl = z
+  .string()
+  .refine(isOrigin, {
+    error: "must be the http:// or https:// address of the control plane, without a path, query or password",
+  })
+  .transform((text) => new URL(text).origin);
+
+/** Whether a text is an http(s) URL that names a server and nothing else. */
+export function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || !["http:", "https:"].includes(url.protocol)) return false;
+  return url.username === "" && url.password === "" && url.pathname === "/" && url.search + url.hash === "";
+}
+
+/** `relay.yaml` as data: what is required, what it defaults to, what it may hold. */
+export const relayConfigSchema = z.strictObject({
+  controlPlane: z.strictObject({ url: controlPlaneUrl }),
+  stateDir: absolutePath.default("/var/lib/pxedge"),
+  interfaces,
+  tftp: z.strictObject({ root: absolutePath.default("/usr/lib/ipxe"), port: port.default(69) }).prefault({}),
+  http: z.strictObject({ port: port.default(8080) }).prefault({}),
+  bootFiles: bootFiles.prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+      format: z.enum(["json", "pretty"]).default("json"),
+    })
+    .prefault({}),
+}) satisfies z.ZodType<RelayConfig>;

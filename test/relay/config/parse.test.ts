@@ -1,0 +1,189 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+
+import { closestKey } from "../../../relay/config/closest-key.ts";
+import { loadRelayConfig, parseRelayConfig } from "../../../relay/config/parse.ts";
+import { RelayConfigError } from "../../../relay/config/problems.ts";
+
+const MINIMAL = `
+controlPlane: { url: "https://pxe.example.com" }
+interfaces:
+  - name: eth1
+    dhcp: { mode: server, range: [192.168.77.50, 192.168.77.99] }
+`;
+
+function problemsOf(text: string): string {
+  try {
+    parseRelayConfig(text, "relay.yaml");
+  } catch (error) {
+    if (error instanceof RelayConfigError) return error.message;
+    throw error;
+  }
+  return "no problem";
+}
+
+describe("a configuration that is right", () => {
+  test("defaults fill in what is not said", () => {
+    expect(parseRelayConfig(MINIMAL, "relay.yaml")).toEqual({
+      controlPlane: { url: "https://pxe.example.com" },
+      stateDir: "/var/lib/pxedge",
+      interfaces: [
+        {
+          name: "eth1",
+          dhcp: {
+            mode: "server",
+            range: ["192.168.77.50", "192.168.77.99"],
+            dns: [],
+            leaseSeconds: 3600,
+            port: 67,
+            clientPort: 68,
+          },
+        },
+      ],
+      tftp: { root: "/usr/lib/ipxe", port: 69 },
+      http: { port: 8080 },
+      bootFiles: {
+        bios: ["undionly.kpxe"],
+        "efi-ia32": [],
+        "efi-x86_64": ["snponly.efi", "ipxe.efi", "ipxe-amd64.efi"],
+        "efi-arm32": [],
+        "efi-arm64": ["ipxe-arm64.efi"],
+      },
+      log: { level: "info", format: "json" },
+    });
+  });
+
+  test("everything that can be said is kept", () => {
+    const config = parseRelayConfig(
+      `controlPlane: { url: "http://127.0.0.1:8787/" }
+stateDir: /srv/pxedge
+interfaces:
+  - name: eth1
+    dhcp: &dhcp
+      mode: server
+      range: [192.168.77.50, 192.168.77.99]
+      router: 192.168.77.1
+      dns: [192.168.77.1, 9.9.9.9]
+      domain: lab.example.com
+      leaseSeconds: 600
+      port: 6767
+      clientPort: 6868
+  - name: eth2
+    dhcp: { mode: off }
+tftp: { root: /srv/tftp, port: 6969 }
+http: { port: 80 }
+bootFiles: { efi-x86_64: [shimx64.efi] }
+log: { level: debug, format: pretty }
+`,
+      "relay.yaml",
+    );
+    expect(config.controlPlane.url).toBe("http://127.0.0.1:8787");
+    expect(config.interfaces).toEqual([
+      {
+        name: "eth1",
+        dhcp: {
+          mode: "server",
+          range: ["192.168.77.50", "192.168.77.99"],
+          router: "192.168.77.1",
+          dns: ["192.168.77.1", "9.9.9.9"],
+          domain: "lab.example.com",
+          leaseSeconds: 600,
+          port: 6767,
+          clientPort: 6868,
+        },
+      },
+      { name: "eth2", dhcp: { mode: "off" } },
+    ]);
+    expect(config.bootFiles["efi-x86_64"]).toEqual(["shimx64.efi"]);
+    expect(config.bootFiles.bios).toEqual(["undionly.kpxe"]);
+    expect(config.log).toEqual({ level: "debug", format: "pretty" });
+  });
+});
+
+describe("a configuration that is wrong", () => {
+  test("every problem is told at once, with its file, line and field", async () => {
+    const text = readFileSync(new URL("every-problem.yaml", import.meta.url), "utf8");
+    await expect(`${problemsOf(text)}\n`).toMatchFileSnapshot("every-problem.golden.txt");
+  });
+
+  test("problems carry line and column as numbers", () => {
+    const text = MINIMAL.replace("192.168.77.99", "192.168.77.256");
+    expect.assertions(2);
+    try {
+      parseRelayConfig(text, "relay.yaml");
+    } catch (error) {
+      expect((error as RelayConfigError).code).toBe("RELAY_CONFIG_INVALID");
+      expect((error as RelayConfigError).problems).toEqual([
+        {
+          line: 5,
+          column: 50,
+          field: "interfaces[0].dhcp.range[1]",
+          message: "192.168.77.256 is not an IPv4 address",
+        },
+      ]);
+    }
+  });
+
+  test.each([
+    ["an empty file", "", "relay.yaml:1: the file is empty"],
+    ["comments only", "# soon\n", "relay.yaml:1: the file is empty"],
+    ["a list", "- eth1\n", "relay.yaml:1: the file holds a list; it must hold controlPlane and interfaces"],
+    ["a key twice", "http:\n  port: 1\nhttp:\n  port: 2\n", "relay.yaml:3: Map keys must be unique"],
+    [
+      "no interface",
+      MINIMAL.replace(/interfaces:[^]*/, "interfaces: []"),
+      "relay.yaml:3: interfaces: must name at least one interface: nothing is answered on an interface that is not named",
+    ],
+    ["no control plane", MINIMAL.replace(/controlPlane.*/, ""), "relay.yaml:3: controlPlane: is missing"],
+    [
+      "a password in the URL",
+      MINIMAL.replace("pxe.example", "me:secret@pxe.example"),
+      "relay.yaml:2: controlPlane.url: must be the http:// or https:// address of the control plane, without a path, query or password",
+    ],
+    [
+      "proxy mode",
+      MINIMAL.replace("server, range", "auto, range"),
+      "relay.yaml:5: interfaces[0].dhcp.mode: auto is not in this version of pxedge; use server or off",
+    ],
+  ])("%s", (_, text, expected) => {
+    expect(problemsOf(text)).toBe(expected);
+  });
+
+  test("a broken document is one problem at its line", () => {
+    expect(problemsOf("controlPlane: { url: x\nlog: {\n")).toMatch(/^relay\.yaml:\d: /);
+  });
+
+  test("aliases cannot blow a small file up", () => {
+    const levels = Array.from({ length: 20 }, (_, i) => `l${i + 1}: &l${i + 1} [${`*l${i},`.repeat(9)}]`);
+    expect(problemsOf(`l0: &l0 [x]\n${levels.join("\n")}\n`)).toMatch(/^relay\.yaml:\d+: /);
+  });
+});
+
+test("a file that is not there is one sentence", async () => {
+  await expect(loadRelayConfig("/nowhere/relay.yaml")).rejects.toThrow(
+    expect.objectContaining({
+      code: "RELAY_CONFIG_UNREADABLE",
+      message: expect.stringMatching(/^\/nowhere\/relay\.yaml cannot be read: ENOENT/),
+    }),
+  );
+});
+
+test("a file is read from disk and named as it was given", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "pxedge-config-"));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  const file = join(dir, "relay.yaml");
+  await writeFile(file, "frobnicate: 1");
+  await expect(loadRelayConfig(file)).rejects.toThrow(`${file}:1: frobnicate: is not known here`);
+});
+
+test.each([
+  ["leaseSecond", "leaseSeconds"],
+  ["prot", "port"],
+  ["Router", "router"],
+  ["xyzzy", undefined],
+])("the closest key to %s is %s", (typed, meant) => {
+  expect(closestKey(typed, ["port", "router", "leaseSeconds"])).toBe(meant);
+});
