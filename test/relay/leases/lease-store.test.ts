@@ -1,0 +1,181 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LeaseStore, LeaseStoreError } from "../../../relay/leases/lease-store.ts";
+import type { Lease, LeaseChange } from "../../../relay/leases/lease.ts";
+
+const NOW = 1_800_000_000_000;
+const SUBNET = "192.168.77.0/24";
+
+function lease(overrides: Partial<Lease> = {}): Lease {
+  return {
+    address: "192.168.77.50",
+    subnet: SUBNET,
+    clientKey: "01525400000001",
+    mac: "52:54:00:00:00:01",
+    speaker: "system",
+    hostname: null,
+    state: "bound",
+    expiresAt: NOW + 3_600_000,
+    ...overrides,
+  };
+}
+
+function bind(overrides: Partial<Lease> = {}): LeaseChange {
+  return { kind: "bind", lease: lease(overrides) };
+}
+
+const OTHER = { clientKey: "01525400000002", mac: "52:54:00:00:00:02" };
+
+let folder: string;
+let now: number;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "pxedge-leases-"));
+  now = NOW;
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function openStore(): LeaseStore {
+  return new LeaseStore({ path: join(folder, "deep", "leases.sqlite"), now: () => now });
+}
+
+/** Applies changes to a store, then reads them from it and from the file alike. */
+function afterRestart(changes: readonly LeaseChange[], read: (store: LeaseStore) => void): void {
+  const before = openStore();
+  for (const change of changes) before.stage(change);
+  before.commit();
+  read(before);
+  before.close();
+  const after = openStore();
+  read(after);
+  after.close();
+}
+
+describe("LeaseStore", () => {
+  it("D15 finds a lease by address, client and hardware, also after a restart", () => {
+    afterRestart([bind({ hostname: "node-1" })], (store) => {
+      const expected = lease({ hostname: "node-1" });
+      expect(store.byAddress("192.168.77.50")).toEqual(expected);
+      expect(store.byClient(SUBNET, "01525400000001")).toEqual(expected);
+      expect(store.byHardware(SUBNET, "52:54:00:00:00:01")).toEqual([expected]);
+      expect(store.byClient("10.0.0.0/8", "01525400000001")).toBeUndefined();
+    });
+  });
+
+  it("moves a client: one lease a subnet", () => {
+    afterRestart([bind(), bind({ address: "192.168.77.51" })], (store) => {
+      expect(store.byAddress("192.168.77.50")).toBeUndefined();
+      expect(store.byClient(SUBNET, "01525400000001")?.address).toBe("192.168.77.51");
+      expect(store.byHardware(SUBNET, "52:54:00:00:00:01")).toHaveLength(1);
+    });
+  });
+
+  it("keeps one client's leases in two subnets apart", () => {
+    const elsewhere = { address: "10.0.0.9", subnet: "10.0.0.0/8" };
+    afterRestart([bind(), bind(elsewhere)], (store) => {
+      expect(store.byClient(SUBNET, "01525400000001")?.address).toBe("192.168.77.50");
+      expect(store.byClient("10.0.0.0/8", "01525400000001")?.address).toBe("10.0.0.9");
+    });
+  });
+
+  it("gives an address to the next client: the earlier one is forgotten", () => {
+    afterRestart([bind(), bind(OTHER)], (store) => {
+      expect(store.byAddress("192.168.77.50")?.mac).toBe(OTHER.mac);
+      expect(store.byClient(SUBNET, "01525400000001")).toBeUndefined();
+      expect(store.byHardware(SUBNET, "52:54:00:00:00:01")).toEqual([]);
+    });
+  });
+
+  it("orders the leases of one hardware by their end", () => {
+    const later = { address: "192.168.77.51", clientKey: "ff01", expiresAt: NOW + 7_200_000 };
+    afterRestart([bind(), bind(later)], (store) => {
+      const addresses = store.byHardware(SUBNET, "52:54:00:00:00:01").map(({ address }) => address);
+      expect(addresses).toEqual(["192.168.77.51", "192.168.77.50"]);
+    });
+  });
+
+  it("D9 remembers a released lease", () => {
+    afterRestart([bind(), { kind: "release", address: "192.168.77.50", at: NOW + 5 }], (store) => {
+      expect(store.byAddress("192.168.77.50")).toEqual(lease({ state: "released", expiresAt: NOW + 5 }));
+      expect(store.macByAddress("192.168.77.50")).toBeUndefined();
+    });
+  });
+
+  it("D8 quarantines across a restart, until a new lease or its end", () => {
+    const until = NOW + 1000;
+    const declined: LeaseChange = { kind: "quarantine", quarantine: { address: "192.168.77.50", until } };
+    afterRestart([bind(), declined], (store) => {
+      expect(store.byAddress("192.168.77.50")).toBeUndefined();
+      expect(store.quarantinedUntil("192.168.77.50")).toBe(until);
+    });
+    afterRestart([bind()], (store) => expect(store.quarantinedUntil("192.168.77.50")).toBeUndefined());
+    afterRestart([declined], () => undefined);
+    now = until;
+    const later = openStore();
+    expect(later.quarantinedUntil("192.168.77.50")).toBeUndefined();
+    later.close();
+  });
+
+  it("tells the hardware of an address as long as the lease lives", () => {
+    const store = openStore();
+    store.stage(bind());
+    expect(store.macByAddress("192.168.77.50")).toBe("52:54:00:00:00:01");
+    expect(store.macByAddress("192.168.77.51")).toBeUndefined();
+    now = NOW + 3_600_000;
+    expect(store.macByAddress("192.168.77.50")).toBeUndefined();
+    store.close();
+  });
+
+  it("shows staged changes at once, and none of them after a commit that failed", () => {
+    const store = openStore();
+    store.stage(bind());
+    store.commit();
+    store.stage(bind({ ...OTHER, address: "192.168.77.51" }));
+    // Breaks the constraint of the database, and only there.
+    store.stage(bind({ address: "192.168.77.52", clientKey: "ff", hostname: Symbol("no column") as never }));
+    expect(store.byAddress("192.168.77.51")).toBeDefined();
+    expect(() => store.commit()).toThrow(LeaseStoreError);
+    expect(store.byAddress("192.168.77.51")).toBeUndefined();
+    expect(store.byAddress("192.168.77.52")).toBeUndefined();
+    expect(store.byAddress("192.168.77.50")).toEqual(lease());
+    store.stage(bind({ ...OTHER, address: "192.168.77.53" }));
+    store.commit();
+    store.close();
+    const after = openStore();
+    expect(after.byAddress("192.168.77.53")?.mac).toBe(OTHER.mac);
+    after.close();
+  });
+
+  it("D15 tolerates a torn last record of the write-ahead log", () => {
+    const store = openStore();
+    store.stage(bind());
+    store.commit();
+    const path = join(folder, "torn.sqlite");
+    // The log as a power cut leaves it: the second commit's last frame lost its end.
+    const original = join(folder, "deep", "leases.sqlite");
+    const whole = readFileSync(`${original}-wal`);
+    store.stage(bind({ ...OTHER, address: "192.168.77.51" }));
+    store.commit();
+    const longer = readFileSync(`${original}-wal`);
+    expect(longer.length).toBeGreaterThan(whole.length);
+    writeFileSync(path, readFileSync(original));
+    writeFileSync(`${path}-wal`, longer.subarray(0, longer.length - 100));
+    store.close();
+    const after = new LeaseStore({ path, now: () => now });
+    expect(after.byAddress("192.168.77.50")).toEqual(lease());
+    expect(after.byAddress("192.168.77.51")).toBeUndefined();
+    after.close();
+  });
+
+  it("says what to do about a file it cannot read", () => {
+    const path = join(folder, "leases.sqlite");
+    writeFileSync(path, "this is no database, but it is long enough to look at".repeat(100));
+    expect(() => new LeaseStore({ path, now: () => now })).toThrow(/leases\.sqlite .*move it away/);
+    const newer = join(folder, "newer.sqlite");
+    new DatabaseSync(newer).exec("PRAGMA user_version = 99");
+    expect(() => new LeaseStore({ path: newer, now: () => now })).toThrow(/newer release, format 99/);
+  });
+});
