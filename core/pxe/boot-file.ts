@@ -1,0 +1,81 @@
+import { type DhcpOption, OPTION, textOption } from "../dhcp-packet/index.ts";
+import type { BootFiles } from "../relay-protocol/state.ts";
+import type { BootClient } from "./boot-client.ts";
+
+/** What a client is told to load. */
+export type BootFileChoice =
+  /** A name under the TFTP root. */
+  | { readonly kind: "file"; readonly file: string }
+  | { readonly kind: "url"; readonly url: string }
+  | { readonly kind: "none"; readonly reason: NoBootFileReason };
+
+/**
+ * - `not-a-boot-client`: an operating system, which wants an address only
+ * - `unsupported-architecture`: none, or one that has no boot files here
+ * - `no-boot-file`: none of the files listed for its firmware is there
+ */
+export type NoBootFileReason = "not-a-boot-client" | "unsupported-architecture" | "no-boot-file";
+
+export type BootFileRequest = {
+  readonly client: BootClient;
+  /** The site's files, in order of preference. */
+  readonly bootFiles: BootFiles;
+  /** Whether a file is there to be served. */
+  readonly available: (file: string) => boolean;
+  /**
+   * The machine's own files. For a firmware class that it names, the site's are
+   * not fallen back to: a machine pinned to a signed loader must not get another.
+   */
+  readonly override?: BootFiles;
+  /** Where iPXE finds its script, e.g. `http://192.168.77.1:8080/boot.ipxe`. */
+  readonly scriptUrl: string;
+  /** Where `/f/` is served for HTTP boot, without a final slash, e.g. `http://192.168.77.1:8080`. */
+  readonly httpBase: string;
+};
+
+/** Chooses what a client loads: iPXE the script, others the first file available for their firmware. */
+export function chooseBootFile(request: BootFileRequest): BootFileChoice {
+  const { client } = request;
+  if (client.kind === "other") return { kind: "none", reason: "not-a-boot-client" };
+  if (client.kind === "ipxe") return { kind: "url", url: request.scriptUrl };
+  if (client.firmware === null) return { kind: "none", reason: "unsupported-architecture" };
+  const files = request.override?.[client.firmware] ?? request.bootFiles[client.firmware] ?? [];
+  const file = files.find(request.available);
+  if (file === undefined) return { kind: "none", reason: "no-boot-file" };
+  return client.kind === "http"
+    ? { kind: "url", url: fileUrl(request.httpBase, file) }
+    : { kind: "file", file };
+}
+
+function fileUrl(httpBase: string, file: string): string {
+  // toWellFormed, as encodeURIComponent throws at half a surrogate pair.
+  return `${httpBase}/f/${file.toWellFormed().split("/").map(encodeURIComponent).join("/")}`;
+}
+
+/** The parts of a reply that carry the choice; spread `siaddr` and `file`, append `options`. */
+export type BootFileFields = {
+  readonly siaddr: string;
+  readonly file: string;
+  readonly options: readonly DhcpOption[];
+};
+
+/** Room in `file` beside its NUL (RFC 2131 section 2). */
+const MAX_FILE_FIELD_BYTES = 127;
+
+/**
+ * Says a choice in both ways there are, `siaddr` and `file`, options 66 and 67,
+ * as some clients read only the one and some only the other. A name too long
+ * for `file` is in 67 alone. Nothing is said of a choice of none.
+ *
+ * @param serverAddress where the boot file is served, in dotted decimal
+ */
+export function bootFileFields(choice: BootFileChoice, serverAddress: string): BootFileFields {
+  if (choice.kind === "none") return { siaddr: "0.0.0.0", file: "", options: [] };
+  const name = choice.kind === "file" ? choice.file : choice.url;
+  const bootfileName = textOption(OPTION.BOOTFILE_NAME, name);
+  return {
+    siaddr: serverAddress,
+    file: bootfileName.data.length <= MAX_FILE_FIELD_BYTES ? name : "",
+    options: [textOption(OPTION.TFTP_SERVER_NAME, serverAddress), bootfileName],
+  };
+}
