@@ -49,6 +49,7 @@ export function formatField(path: Path): string {
 
 /** Says in a sentence what is wrong at `path`; for an unknown key, `path` ends in that key. */
 export function describeIssue(issue: z.core.$ZodIssue, path: Path, data: unknown): string {
+  // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- the others bring their own sentence
   switch (issue.code) {
     case "unrecognized_keys":
       return describeUnknownKey(path, data);
@@ -123,5 +124,5 @@ function shown(value: unknown): string {
   if (value === null) return "empty";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a map";
-  return typeof value === "string" ? `"${value}"` : String(value);
+  return JSON.stringify(value) ?? "nothing";
 }

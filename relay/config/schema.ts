@@ -69,8 +69,8 @@ function refuseRepeatedNames(list: readonly unknown[], context: z.RefinementCtx)
   const seen = new Set<unknown>();
   for (const [index, item] of list.entries()) {
     const name = (item as { name?: unknown } | null | undefined)?.name;
-    if (name !== undefined && seen.has(name)) {
-      context.addIssue({ code: "custom", path: [index, "name"], message: `${String(name)} is named twice` });
+    if (typeof name === "string" && seen.has(name)) {
+      context.addIssue({ code: "custom", path: [index, "name"], message: `${name} is named twice` });
     }
     seen.add(name);
   }

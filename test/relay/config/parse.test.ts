@@ -111,20 +111,19 @@ describe("a configuration that is wrong", () => {
 
   test("problems carry line and column as numbers", () => {
     const text = MINIMAL.replace("192.168.77.99", "192.168.77.256");
-    expect.assertions(2);
-    try {
-      parseRelayConfig(text, "relay.yaml");
-    } catch (error) {
-      expect((error as RelayConfigError).code).toBe("RELAY_CONFIG_INVALID");
-      expect((error as RelayConfigError).problems).toEqual([
-        {
-          line: 5,
-          column: 50,
-          field: "interfaces[0].dhcp.range[1]",
-          message: "192.168.77.256 is not an IPv4 address",
-        },
-      ]);
-    }
+    expect(() => parseRelayConfig(text, "relay.yaml")).toThrow(
+      expect.objectContaining({
+        code: "RELAY_CONFIG_INVALID",
+        problems: [
+          {
+            line: 5,
+            column: 50,
+            field: "interfaces[0].dhcp.range[1]",
+            message: "192.168.77.256 is not an IPv4 address",
+          },
+        ],
+      }),
+    );
   });
 
   test.each([
