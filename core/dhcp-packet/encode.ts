@@ -151,11 +151,10 @@ function writeFixedFields(wire: Uint8Array<ArrayBuffer>, packet: DhcpPacket): vo
   view.setUint32(4, unsigned("xid", packet.xid, 0xffffffff));
   view.setUint16(8, unsigned("secs", packet.secs, 0xffff));
   view.setUint16(10, unsigned("flags", packet.flags, 0xffff));
-  for (const field of ["ciaddr", "yiaddr", "siaddr", "giaddr"] as const) {
-    if (!writeIpv4(wire, FIELD[field.toUpperCase() as Uppercase<typeof field>], packet[field])) {
-      throw new EncodeError("bad-field", `${field} is no IPv4 address`);
-    }
-  }
+  writeAddress(wire, FIELD.CIADDR, "ciaddr", packet.ciaddr);
+  writeAddress(wire, FIELD.YIADDR, "yiaddr", packet.yiaddr);
+  writeAddress(wire, FIELD.SIADDR, "siaddr", packet.siaddr);
+  writeAddress(wire, FIELD.GIADDR, "giaddr", packet.giaddr);
   if (packet.chaddr.length !== packet.hlen)
     throw new EncodeError("bad-field", "chaddr is not hlen bytes long");
   wire.set(packet.chaddr, FIELD.CHADDR);
@@ -167,10 +166,16 @@ function unsigned(field: string, value: number, max: number): number {
   throw new EncodeError("bad-field", `${field} is no integer from 0 to ${max}`);
 }
 
+function writeAddress(wire: Uint8Array, at: number, field: string, address: string): void {
+  if (!writeIpv4(wire, at, address)) throw new EncodeError("bad-field", `${field} is no IPv4 address`);
+}
+
+const encoder = new TextEncoder();
+
 /** Writes a NUL-terminated string (RFC 2131 section 2). */
 function writeString(wire: Uint8Array, start: number, size: number, field: string, text: string): void {
   if (text === "") return;
-  const bytes = new TextEncoder().encode(text);
+  const bytes = encoder.encode(text);
   if (bytes.length >= size || bytes.includes(0)) {
     throw new EncodeError("bad-field", `${field} is over ${size - 1} bytes long or holds a NUL`);
   }

@@ -5,7 +5,7 @@ import { readClientUuid } from "./client-uuid.ts";
 import { type IpxeBuild, readIpxeBuild } from "./ipxe.ts";
 
 /** What a request says of its sender, whoever that is; for people and events. */
-export type ClientDescription = {
+type ClientDescription = {
   /** Option 93, or what 60 says of it; `null` if neither does. */
   readonly arch: number | null;
   /** Option 60, e.g. `PXEClient:Arch:00007:UNDI:003016`. */

@@ -14,7 +14,7 @@ export type BootFileChoice =
  * - `unsupported-architecture`: none, or one that has no boot files here
  * - `no-boot-file`: none of the files listed for its firmware is there
  */
-export type NoBootFileReason = "not-a-boot-client" | "unsupported-architecture" | "no-boot-file";
+type NoBootFileReason = "not-a-boot-client" | "unsupported-architecture" | "no-boot-file";
 
 export type BootFileRequest = {
   readonly client: BootClient;

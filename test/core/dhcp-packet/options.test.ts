@@ -61,6 +61,10 @@ describe("values by shape", () => {
   test.each([
     ["an address of three parts", () => ipv4Option(54, "1.2.3")],
     ["an empty part", () => ipv4Option(54, "1..2.3")],
+    ["a fifth part", () => ipv4Option(54, "1.2.3.4.5")],
+    ["a trailing dot", () => ipv4Option(54, "1.2.3.4.")],
+    ["no text", () => ipv4Option(54, "")],
+    ["a leading zero", () => ipv4Option(54, "1.2.3.00")],
     ["a sign", () => ipv4Option(54, "+1.2.3.4")],
     ["no address", () => ipv4ListOption(6, [])],
     ["256 for a byte", () => u8Option(53, 256)],
