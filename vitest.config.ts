@@ -1,3 +1,4 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /** A project a folder of test/; the worker's run inside workerd. */
@@ -5,8 +6,40 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "core", include: ["test/core/**/*.test.ts"] } },
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: {
+                ADMIN_TOKEN: "pxa_for-tests-only-0000000000",
+                IMAGE_KEYS:
+                  "t2:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE,t1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+              },
+            },
+          }),
+        ],
+        test: { name: "worker", include: ["test/worker/**/*.test.ts"] },
+      },
       { test: { name: "relay", include: ["test/relay/**/*.test.ts"], testTimeout: 20_000 } },
-      { test: { name: "cli", include: ["test/cli/**/*.test.ts", "test/*.test.ts"], testTimeout: 120_000 } },
+      {
+        test: {
+          name: "cli",
+          include: ["test/cli/**/*.test.ts", "test/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        // Virtual machines take minutes and two of them take both cores: a file at a time.
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
     ],
   },
 });

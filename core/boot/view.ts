@@ -1,0 +1,44 @@
+import { formatMacHexhyp, type Mac } from "../addresses.ts";
+import type { Machine, Variables } from "./model.ts";
+
+/** What templates and kernel arguments may name, besides their variables. */
+export type RenderView = Readonly<Record<string, unknown>>;
+
+/**
+ * The names a template sees: the merged variables (site < profile < machine <
+ * order) at the top, and `machine`, `site`, `attempt` and `urls` beside them.
+ *
+ * @param mac the MAC that the machine boots from
+ * @param baseUrl where the machine reaches its relay, without a trailing slash
+ */
+export function createView(boot: {
+  machine: Machine;
+  mac: Mac;
+  siteName: string;
+  attemptId: string;
+  capability: string;
+  baseUrl: string;
+  variables: readonly Variables[];
+}): RenderView {
+  const { machine, mac, baseUrl, capability } = boot;
+  return {
+    ...Object.assign({}, ...boot.variables),
+    machine: {
+      id: machine.id,
+      name: machine.name,
+      mac,
+      macHexhyp: formatMacHexhyp(mac),
+      macs: machine.macs,
+      uuid: machine.uuid,
+      serial: machine.serial,
+      address: machine.address,
+    },
+    site: { name: boot.siteName },
+    attempt: { id: boot.attemptId },
+    urls: {
+      base: baseUrl,
+      answers: `${baseUrl}/a/${capability}/`,
+      events: `${baseUrl}/e/${capability}/`,
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { reset } from "cloudflare:test";
+import { afterEach, expect, test } from "vitest";
+import type { BootEvent } from "../../core/relay-protocol/events.ts";
+import { api, createSite, createProfiles, done, request } from "./control-plane.ts";
+
+afterEach(reset);
+
+test("a relay gets the whole state once, then what changed, then what went", async () => {
+  const relay = await createSite("lab", { bootWaitSeconds: 60 });
+  await createProfiles();
+  const state = async (after?: number) =>
+    (
+      await request("GET", `/relay/v1/state${after === undefined ? "" : `?after=${after}`}`, {
+        token: relay.credential,
+      })
+    ).json;
+
+  await done("PUT", "/sites/lab/machines/a", { macs: ["525400000001"], address: "192.168.77.10" });
+  await done("PUT", "/sites/lab/machines/b", { macs: ["525400000002"], variables: { password: "canary" } });
+  const first = await state();
+  expect(first).toMatchObject({ full: true, site: { name: "lab", bootWaitSeconds: 60 }, removed: [] });
+  expect(first.machines).toEqual([
+    { id: expect.any(String), name: "a", macs: ["52:54:00:00:00:01"], address: "192.168.77.10" },
+    { id: expect.any(String), name: "b", macs: ["52:54:00:00:00:02"] },
+  ]);
+  expect(first.imageKeys.map((key: { kid: string }) => key.kid)).toEqual(["t2", "t1"]);
+  expect(await state(first.revision)).toMatchObject({ revision: first.revision, full: false, machines: [] });
+
+  await done("PUT", "/sites/lab/machines/b", { macs: ["525400000003"] });
+  await api("DELETE", "/sites/lab/machines/a");
+  await done("POST", "/sites/lab/machines/b/arm", { profile: "debian-12" });
+  const next = await state(first.revision);
+  expect(next).toMatchObject({
+    full: false,
+    machines: [{ name: "b", macs: ["52:54:00:00:00:03"] }],
+    removed: [first.machines[0].id],
+  });
+  expect(
+    next.prefetch.map((file: { path: string; sizeBytes: number }) => [file.path, file.sizeBytes]),
+  ).toEqual([
+    ["linux", 3000],
+    ["initrd.gz", 5000],
+  ]);
+  expect(await state(next.revision + 1000)).toMatchObject({ full: true });
+});
+
+test("every answer to a relay says how new the state is", async () => {
+  const relay = await createSite("lab");
+  const revision = async () =>
+    Number(
+      (await relay.ask("52:54:00:00:00:01", "GET", "/boot/525400000001/script.ipxe")).headers.get(
+        "pxedge-state",
+      ),
+    );
+  const before = await revision();
+  await done("PUT", "/sites/lab/machines/a", { macs: ["525400000001"] });
+  expect(await revision()).toBe(before + 1);
+});
+
+test("events are taken once each, in order, and a wrong one does not hold up the rest", async () => {
+  const relay = await createSite("lab");
+  await done("PUT", "/sites/lab/machines/a", { macs: ["525400000001"] });
+  const event = (id: string, name = "sent"): unknown => ({
+    id,
+    at: "2026-11-21T07:00:00.000Z",
+    mac: "52:54:00:00:00:01",
+    stage: "tftp",
+    name,
+    detail: { file: "snponly.efi", bytes: 173_792 },
+  });
+  const post = async (body: unknown) =>
+    await request("POST", "/relay/v1/events", { token: relay.credential, body });
+
+  expect((await post([event("1"), event("2", "exploded"), event("3"), { id: 7 }])).json).toEqual({
+    accepted: 2,
+    rejected: [
+      { index: 1, message: expect.stringContaining("name") },
+      { index: 3, message: expect.stringContaining("id") },
+    ],
+  });
+  expect((await post([event("3"), event("4")])).json).toMatchObject({ accepted: 2 });
+  const { items } = await done("GET", "/sites/lab/machines/a/timeline");
+  expect(items.map((item: BootEvent) => item.id)).toEqual(["1", "3", "4"]);
+  expect(items[0]).toMatchObject({ stage: "tftp", name: "sent", detail: { file: "snponly.efi" } });
+  const { items: later, next } = await done("GET", `/sites/lab/events?after=${items[1].seq}`);
+  expect(later).toHaveLength(1);
+  expect((await done("GET", `/sites/lab/events?after=${next}`)).items).toEqual([]);
+
+  expect((await post({ not: "a list" })).status).toBe(422);
+  expect((await post(Array.from({ length: 501 }, (_, i) => event(`x${i}`)))).status).toBe(422);
+});

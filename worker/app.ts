@@ -1,0 +1,40 @@
+import { Hono } from "hono";
+import type { App } from "./http.ts";
+import { ProblemError, problemResponse } from "./problem.ts";
+import { bootRoutes } from "./routes/boot.ts";
+import { documentRoutes } from "./routes/documents.ts";
+import { imageApiRoutes } from "./routes/image-api.ts";
+import { imageRoutes } from "./routes/images.ts";
+import { machineRoutes } from "./routes/machines.ts";
+import { relayRoutes } from "./routes/relays.ts";
+import { siteRoutes } from "./routes/sites.ts";
+import { requireApiToken } from "./authenticate.ts";
+
+/** The route table of the whole control plane. */
+export function createApp(): Hono<App> {
+  const app = new Hono<App>();
+  app.notFound((c) => problemResponse({ type: "not-found", detail: `there is nothing at ${c.req.path}` }));
+  app.onError((error, c) => {
+    if (error instanceof ProblemError) return problemResponse(error.problem);
+    console.error(`${c.req.method} failed`, error);
+    return problemResponse({
+      type: "unavailable",
+      detail: "the control plane failed on this request; its log says why",
+    });
+  });
+
+  // What machines ask for, through their relay.
+  app.route("/", bootRoutes);
+  app.route("/i", imageRoutes);
+  // What relays ask for; joining is the one call without a credential.
+  app.route("/", relayRoutes);
+  // What people and their tools ask for.
+  const api = new Hono<App>();
+  api.use(requireApiToken);
+  api.route("/", documentRoutes);
+  api.route("/images", imageApiRoutes);
+  api.route("/sites", siteRoutes);
+  api.route("/sites/:site", machineRoutes);
+  app.route("/api/v1", api);
+  return app;
+}

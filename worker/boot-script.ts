@@ -1,0 +1,30 @@
+import { renderInstallScript } from "../core/render/scripts/install-script.ts";
+import { renderLocalBoot } from "../core/render/scripts/local-boot.ts";
+import { signImagePath } from "../core/sign/image-path.ts";
+import { COMMIT_FILE } from "../core/boot/answer.ts";
+import type { Env } from "./env.ts";
+import { deriveSiteKeys } from "./image-keys.ts";
+import type { ScriptPlan } from "./site-object/boot.ts";
+import { renderKernelArgs } from "./site-object/render.ts";
+
+/** The iPXE script of a decided boot, its image URLs signed for the site. */
+export async function formatBootScript(env: Env, siteId: string, plan: ScriptPlan): Promise<string> {
+  if (plan.kind === "local") return renderLocalBoot();
+  const { pinned, capability } = plan;
+  const { document } = pinned.profile;
+  const { image } = pinned;
+  if (image === null || document.kernel === undefined)
+    throw new Error("an install profile has an image and a kernel");
+
+  const [signer] = await deriveSiteKeys(env.IMAGE_KEYS, siteId);
+  const expiresAt = Math.ceil(plan.urlsExpireAt / 1_000);
+  const sign = (file: string) =>
+    signImagePath({ ...signer!, siteId, path: `/i/${image.name}/${image.revision}/${file}`, expiresAt });
+  return renderInstallScript({
+    kernelUrl: await sign(document.kernel),
+    initrdUrls: await Promise.all((document.initrds ?? []).map(sign)),
+    args: renderKernelArgs(pinned, plan.view),
+    // An installer that fetches answers commits by the first one.
+    ...(Object.keys(document.answers ?? {}).length === 0 && { commitUrl: `/a/${capability}/${COMMIT_FILE}` }),
+  });
+}

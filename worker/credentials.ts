@@ -1,0 +1,74 @@
+import { formatHex } from "../core/bytes.ts";
+
+/**
+ * Credentials carry their site's id, so that routing a request to its
+ * SiteObject needs no look-up:
+ *
+ *     relay       pxr_SITE_RELAY_SECRET
+ *     join token  pxj_SITE_TOKEN_SECRET
+ *     capability  SITE SECRET, one run of 48 hexadecimal digits (it is part of a URL)
+ *
+ * SITE, RELAY and TOKEN are 64 bits, SECRET is 128 bits, all lower-case
+ * hexadecimal. Only hashes of the secrets are stored.
+ */
+export type SiteCredential = {
+  readonly siteId: string;
+  readonly id: string;
+  /** SHA-256 of the secret, hexadecimal. */
+  readonly secretHash: string;
+};
+
+export type Capability = { readonly siteId: string; readonly secretHash: string };
+
+const SITE_CREDENTIAL = /^(pxr|pxj)_([0-9a-f]{16})_([0-9a-f]{16})_([0-9a-f]{32})$/;
+const CAPABILITY = /^([0-9a-f]{16})([0-9a-f]{32})$/;
+
+/** 64 random bits, hexadecimal. */
+export function mintId(): string {
+  return formatHex(crypto.getRandomValues(new Uint8Array(8)));
+}
+
+/** 128 random bits, hexadecimal. */
+export function mintSecret(): string {
+  return formatHex(crypto.getRandomValues(new Uint8Array(16)));
+}
+
+/** SHA-256 of a text, hexadecimal. Secrets here are random, so that no salt or stretching is needed. */
+export async function hashSecret(secret: string): Promise<string> {
+  return formatHex(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret))));
+}
+
+export function formatSiteCredential(
+  prefix: "pxr" | "pxj",
+  siteId: string,
+  id: string,
+  secret: string,
+): string {
+  return `${prefix}_${siteId}_${id}_${secret}`;
+}
+
+/** `undefined` for what does not have the form of such a credential. */
+export async function parseSiteCredential(
+  prefix: "pxr" | "pxj",
+  text: string,
+): Promise<SiteCredential | undefined> {
+  const match = SITE_CREDENTIAL.exec(text);
+  if (match === null || match[1] !== prefix) return undefined;
+  return { siteId: match[2]!, id: match[3]!, secretHash: await hashSecret(match[4]!) };
+}
+
+export function formatCapability(siteId: string, secret: string): string {
+  return siteId + secret;
+}
+
+/** `undefined` for what does not have the form of a capability. */
+export async function parseCapability(text: string): Promise<Capability | undefined> {
+  const match = CAPABILITY.exec(text);
+  if (match === null) return undefined;
+  return { siteId: match[1]!, secretHash: await hashSecret(match[2]!) };
+}
+
+/** The token of an `Authorization: Bearer` header. */
+export function bearerToken(header: string | undefined): string | undefined {
+  return /^Bearer +([^\s]+)$/i.exec(header ?? "")?.[1];
+}

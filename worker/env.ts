@@ -1,0 +1,23 @@
+import type { ControlObject } from "./control-object/control-object.ts";
+import type { SiteObject } from "./site-object/site-object.ts";
+
+/** Bindings and secrets of the Worker; see wrangler.toml. */
+export type Env = {
+  readonly CONTROL: DurableObjectNamespace<ControlObject>;
+  readonly SITES: DurableObjectNamespace<SiteObject>;
+  readonly REVISIONS: KVNamespace;
+  readonly IMAGES: R2Bucket;
+  readonly ADMIN_TOKEN: string;
+  /** `kid:base64url(32 bytes)`, comma-separated; the first one signs, all verify. */
+  readonly IMAGE_KEYS: string;
+};
+
+/** The one ControlObject. */
+export function controlObject(env: Env) {
+  return env.CONTROL.get(env.CONTROL.idFromName("control"));
+}
+
+/** A site's object, by the site's immutable id. */
+export function siteObject(env: Env, siteId: string) {
+  return env.SITES.get(env.SITES.idFromName(siteId));
+}

@@ -1,0 +1,24 @@
+import { parseBase64Url } from "../core/bytes.ts";
+import { deriveSiteKey } from "../core/sign/site-key.ts";
+
+/** A key of one site; the first one signs, all of them verify. */
+export type SiteKey = { readonly kid: string; readonly key: Uint8Array<ArrayBuffer> };
+
+/**
+ * The site's keys, derived from the Worker's IMAGE_KEYS.
+ *
+ * @param secret `kid:base64url(32 bytes)`, comma-separated
+ * @throws Error where the secret has another form: a mistake at deployment
+ */
+export async function deriveSiteKeys(secret: string, siteId: string): Promise<SiteKey[]> {
+  return await Promise.all(
+    secret.split(",").map(async (entry) => {
+      const [, kid, text] = /^([a-z0-9-]{1,16}):([A-Za-z0-9_-]+)$/.exec(entry.trim()) ?? [];
+      const master = parseBase64Url(text ?? "");
+      if (kid === undefined || master?.length !== 32) {
+        throw new Error("IMAGE_KEYS must be kid:base64url(32 bytes), comma-separated");
+      }
+      return { kid, key: await deriveSiteKey(master, siteId) };
+    }),
+  );
+}

@@ -1,0 +1,127 @@
+import * as z from "zod";
+import { parseIpv4, parseMac } from "../core/addresses.ts";
+import { MAX_EVENTS_PER_POST, EVENT_NAMES, STAGES } from "../core/relay-protocol/events.ts";
+import { FIRMWARE_CLASSES } from "../core/relay-protocol/state.ts";
+
+/** Names of sites, machines, profiles, templates and images: they stand in URLs and file names. */
+export const nameSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/,
+    "1 to 63 of a-z 0-9 . _ -, first and last a letter or digit",
+  )
+  .refine((name) => !name.includes(".."), "must not contain '..'");
+
+/** A relative path inside an image: no empty, `.` or `..` segments. */
+export const filePathSchema = z
+  .string()
+  .max(200)
+  .regex(/^[A-Za-z0-9._+-]+(?:\/[A-Za-z0-9._+-]+)*$/, "letters, digits and . _ + - between single slashes")
+  .refine(
+    (path) => !path.split("/").some((part) => part === "." || part === ".."),
+    "no '.' or '..' segments",
+  );
+
+const macSchema = z.string().transform((text, context) => {
+  const mac = parseMac(text);
+  if (mac === undefined) context.addIssue({ code: "custom", message: `"${text}" is not a MAC address` });
+  return mac ?? z.NEVER;
+});
+
+const ipv4Schema = z.string().refine((text) => parseIpv4(text) !== undefined, "not an IPv4 address");
+
+const variablesSchema = z.record(
+  z.string().regex(/^[a-z][a-zA-Z0-9_]*$/, "a variable's name is a letter, then letters, digits and _"),
+  z.union([z.string().max(65_536), z.number(), z.boolean()]),
+);
+
+const bootFilesSchema = z.partialRecord(z.enum(FIRMWARE_CLASSES), z.array(z.string().min(1).max(127)).min(1));
+
+const siteMembers = {
+  /** Stage one gives up after so long and boots the local disk; null: never. */
+  bootWaitSeconds: z.int().min(10).max(86_400).nullable().default(300),
+  bootFiles: bootFilesSchema.optional(),
+  variables: variablesSchema.default({}),
+};
+export const siteSchema = z.strictObject({ name: nameSchema, ...siteMembers });
+export const siteUpdateSchema = z.strictObject({ name: nameSchema.optional(), ...siteMembers });
+
+/** A site's settings as both objects store them. */
+export type SiteSettings = Omit<z.infer<typeof siteSchema>, "name">;
+
+export const machineSchema = z.strictObject({
+  name: nameSchema.optional(),
+  macs: z.array(macSchema).max(16).optional(),
+  uuid: z.guid().toLowerCase().optional(),
+  serial: z.string().min(1).max(128).optional(),
+  address: ipv4Schema.optional(),
+  profile: nameSchema.optional(),
+  bootFiles: bootFilesSchema.optional(),
+  variables: variablesSchema.default({}),
+});
+export type MachineInput = z.infer<typeof machineSchema>;
+
+const answerSchema = z.strictObject({
+  template: nameSchema,
+  lifetime: z.enum(["once", "attempt"]).optional(),
+});
+
+export const profileSchema = z.discriminatedUnion("mode", [
+  z.strictObject({
+    mode: z.literal("install"),
+    image: nameSchema,
+    kernel: filePathSchema,
+    initrds: z.array(filePathSchema).max(8).default([]),
+    args: z.string().max(8_192).default(""),
+    answers: z
+      .record(filePathSchema, answerSchema)
+      .refine((answers) => !("commit" in answers), "'commit' is the name of the commit itself")
+      .default({}),
+    variables: variablesSchema.default({}),
+    installDeadlineSeconds: z.int().min(60).max(604_800).default(14_400),
+  }),
+  z.strictObject({ mode: z.literal("local") }),
+]);
+
+export const templateSchema = z.strictObject({ text: z.string().max(262_144) });
+export type TemplateDocument = z.infer<typeof templateSchema>;
+
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits");
+export const imageSchema = z.strictObject({
+  files: z
+    .record(filePathSchema, z.strictObject({ sha256: sha256Schema }))
+    .refine((files) => Object.keys(files).length > 0, "an image has at least one file"),
+});
+export const completeUploadSchema = z.strictObject({
+  sha256: sha256Schema,
+  parts: z.array(z.strictObject({ part: z.int().min(1).max(10_000), etag: z.string().max(200) })).min(1),
+});
+
+export const armSchema = z.strictObject({
+  profile: nameSchema.optional(),
+  ttlSeconds: z.int().min(60).max(604_800).default(86_400),
+  retries: z.int().min(0).max(5).default(0),
+  supersede: z.string().max(64).optional(),
+  variables: variablesSchema.default({}),
+});
+
+export const joinSchema = z.strictObject({ token: z.string().max(200) });
+
+export const eventSchema = z
+  .strictObject({
+    id: z.string().min(1).max(64),
+    at: z.iso.datetime({ precision: 3 }),
+    mac: macSchema.nullable(),
+    attempt: z.string().max(64).optional(),
+    stage: z.enum(STAGES),
+    name: z.string().max(40),
+    detail: z.record(z.string().max(40), z.union([z.string().max(1_000), z.number(), z.boolean(), z.null()])),
+  })
+  .refine((event) => (EVENT_NAMES[event.stage] as readonly string[]).includes(event.name), {
+    message: "no such event name in this stage",
+    path: ["name"],
+  });
+export type ReportedEvent = z.infer<typeof eventSchema>;
+
+/** A relay's POST of events, before each one is looked at. */
+export const eventBatchSchema = z.array(z.unknown()).max(MAX_EVENTS_PER_POST);

@@ -1,0 +1,138 @@
+import { isActive, nextDeadline } from "../../core/boot/attempt.ts";
+import type { Attempt } from "../../core/boot/model.ts";
+import type { Pinned } from "./pinned.ts";
+
+type Row = { document: string; pinned: string };
+
+/** Stores a new attempt. A second active one of a machine violates a unique index. */
+export function insertAttempt(sql: SqlStorage, attempt: Attempt, pinned: Pinned): void {
+  sql.exec(
+    "INSERT INTO attempts (id, machine_id, armed_at, active, deadline, document, pinned) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    attempt.id,
+    attempt.machineId,
+    attempt.armedAt,
+    isActive(attempt) ? 1 : 0,
+    nextDeadline(attempt),
+    JSON.stringify(attempt),
+    JSON.stringify(pinned),
+  );
+}
+
+/** Stores what the state machine made of an attempt. */
+export function saveAttempt(sql: SqlStorage, attempt: Attempt): void {
+  sql.exec(
+    "UPDATE attempts SET active = ?, deadline = ?, document = ? WHERE id = ?",
+    isActive(attempt) ? 1 : 0,
+    nextDeadline(attempt),
+    JSON.stringify(attempt),
+    attempt.id,
+  );
+}
+
+export function findAttempt(sql: SqlStorage, id: string): { attempt: Attempt; pinned: Pinned } | null {
+  return one(sql.exec<Row>("SELECT document, pinned FROM attempts WHERE id = ?", id));
+}
+
+export function findActiveAttempt(
+  sql: SqlStorage,
+  machineId: string,
+): { attempt: Attempt; pinned: Pinned } | null {
+  return one(
+    sql.exec<Row>("SELECT document, pinned FROM attempts WHERE machine_id = ? AND active = 1", machineId),
+  );
+}
+
+/** Newest first. */
+export function listAttempts(sql: SqlStorage, machineId: string, limit: number): Attempt[] {
+  return sql
+    .exec<{ document: string }>(
+      "SELECT document FROM attempts WHERE machine_id = ? ORDER BY armed_at DESC, rowid DESC LIMIT ?",
+      machineId,
+      limit,
+    )
+    .toArray()
+    .map((row) => JSON.parse(row.document) as Attempt);
+}
+
+/** Attempts that time alone has changed. */
+export function attemptsDue(sql: SqlStorage, now: number): Attempt[] {
+  return sql
+    .exec<{ document: string }>("SELECT document FROM attempts WHERE deadline <= ?", now)
+    .toArray()
+    .map((row) => JSON.parse(row.document) as Attempt);
+}
+
+/** What relays may fetch ahead: the pins of every active attempt. */
+export function activePins(sql: SqlStorage): Pinned[] {
+  return sql
+    .exec<{ pinned: string }>("SELECT pinned FROM attempts WHERE active = 1")
+    .toArray()
+    .map((row) => JSON.parse(row.pinned) as Pinned);
+}
+
+/** The next instant at which time changes an attempt, or `null`. */
+export function earliestDeadline(sql: SqlStorage): number | null {
+  return sql.exec<{ at: number | null }>("SELECT min(deadline) AS at FROM attempts").one().at;
+}
+
+/** Makes a capability the attempt's only one. */
+export function replaceCapability(sql: SqlStorage, attemptId: string, secretHash: string): void {
+  sql.exec("DELETE FROM capabilities WHERE attempt_id = ?", attemptId);
+  sql.exec("INSERT INTO capabilities (secret_hash, attempt_id) VALUES (?, ?)", secretHash, attemptId);
+}
+
+/** The attempt that a capability opens. */
+export function findByCapability(
+  sql: SqlStorage,
+  secretHash: string,
+): { attempt: Attempt; pinned: Pinned } | null {
+  return one(
+    sql.exec<Row>(
+      "SELECT a.document, a.pinned FROM capabilities c JOIN attempts a ON a.id = c.attempt_id WHERE c.secret_hash = ?",
+      secretHash,
+    ),
+  );
+}
+
+/** When a file was first served under the attempt's present install, or `null`. */
+export function firstServedAt(sql: SqlStorage, attempt: Attempt, file: string): number | null {
+  const row = sql
+    .exec<{ at: number }>(
+      "SELECT at FROM answers_served WHERE attempt_id = ? AND install = ? AND file = ?",
+      attempt.id,
+      attempt.installs,
+      file,
+    )
+    .toArray()[0];
+  return row?.at ?? null;
+}
+
+/** Notes the first serve of a file under the attempt's present install. */
+export function noteServed(sql: SqlStorage, attempt: Attempt, file: string, now: number): void {
+  sql.exec(
+    "INSERT INTO answers_served (attempt_id, install, file, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    attempt.id,
+    attempt.installs,
+    file,
+    now,
+  );
+}
+
+/** The attempt that an earlier arm with the same Idempotency-Key made. */
+export function findIdempotent(sql: SqlStorage, key: string): string | null {
+  const row = sql
+    .exec<{ attempt_id: string }>("SELECT attempt_id FROM idempotency WHERE key = ?", key)
+    .toArray()[0];
+  return row?.attempt_id ?? null;
+}
+
+export function noteIdempotent(sql: SqlStorage, key: string, attemptId: string, now: number): void {
+  sql.exec("DELETE FROM idempotency WHERE at < ?", now - 7 * 86_400_000);
+  sql.exec("INSERT INTO idempotency (key, attempt_id, at) VALUES (?, ?, ?)", key, attemptId, now);
+}
+
+function one(cursor: SqlStorageCursor<Row>): { attempt: Attempt; pinned: Pinned } | null {
+  const row = cursor.toArray()[0];
+  if (row === undefined) return null;
+  return { attempt: JSON.parse(row.document) as Attempt, pinned: JSON.parse(row.pinned) as Pinned };
+}

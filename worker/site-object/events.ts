@@ -1,0 +1,89 @@
+import { machineIdOfMac } from "./machines.ts";
+import type { BootEvent, BootEventInput } from "../../core/relay-protocol/events.ts";
+
+/** Events are kept so long, and so many of them, whichever is less. */
+const RETENTION_MS = 30 * 86_400_000;
+const MAX_EVENTS = 200_000;
+
+/** An event as the API shows it. */
+export type StoredEvent = BootEvent & {
+  /** Position in the site's log: the cursor of `events?after=`. */
+  readonly seq: number;
+  readonly machine: string | null;
+  /** The relay that reported it; `null`: the control plane itself. */
+  readonly relay: string | null;
+};
+
+type Row = {
+  seq: number;
+  id: string;
+  at: string;
+  mac: string | null;
+  machine_id: string | null;
+  attempt: string | null;
+  relay: string | null;
+  stage: string;
+  name: string;
+  detail: string;
+};
+
+/** Appends an event unless its id is there already. */
+export function recordEvent(sql: SqlStorage, event: BootEvent, relayId: string | null, now: number): void {
+  sql.exec(
+    `INSERT INTO events (id, at, received_at, mac, machine_id, attempt, relay, stage, name, detail)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+    event.id,
+    event.at,
+    now,
+    event.mac,
+    event.mac === null ? null : machineIdOfMac(sql, event.mac),
+    event.attempt ?? null,
+    relayId,
+    event.stage,
+    event.name,
+    JSON.stringify(event.detail),
+  );
+}
+
+/** Appends what the control plane itself did. */
+export function recordOwnEvent(sql: SqlStorage, event: BootEventInput, now: number): void {
+  recordEvent(sql, { ...event, id: crypto.randomUUID(), at: new Date(now).toISOString() }, null, now);
+}
+
+/** Events after a position, oldest first; of one machine where it is given. */
+export function listEvents(
+  sql: SqlStorage,
+  query: { after: number; limit: number; machineId?: string },
+): StoredEvent[] {
+  const rows =
+    query.machineId === undefined
+      ? sql.exec<Row>("SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT ?", query.after, query.limit)
+      : sql.exec<Row>(
+          "SELECT * FROM events WHERE machine_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+          query.machineId,
+          query.after,
+          query.limit,
+        );
+  return rows.toArray().map(toEvent);
+}
+
+/** Drops what is past its retention. */
+export function pruneEvents(sql: SqlStorage, now: number): void {
+  sql.exec("DELETE FROM events WHERE received_at < ?", now - RETENTION_MS);
+  sql.exec("DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?", MAX_EVENTS);
+}
+
+function toEvent(row: Row): StoredEvent {
+  return {
+    seq: row.seq,
+    id: row.id,
+    at: row.at,
+    mac: row.mac,
+    machine: row.machine_id,
+    relay: row.relay,
+    ...(row.attempt !== null && { attempt: row.attempt }),
+    stage: row.stage,
+    name: row.name,
+    detail: JSON.parse(row.detail),
+  } as StoredEvent;
+}

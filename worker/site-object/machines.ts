@@ -1,0 +1,145 @@
+import { parseMac, type Mac } from "../../core/addresses.ts";
+import type { Machine } from "../../core/boot/model.ts";
+import type { BootFiles } from "../../core/relay-protocol/state.ts";
+import { mintId } from "../credentials.ts";
+import { fail, ok, type Result } from "../problem.ts";
+import type { MachineInput } from "../schemas.ts";
+
+/** A machine as the site stores it. */
+export type SiteMachine = Machine & { readonly bootFiles?: BootFiles };
+
+type Row = { document: string };
+
+/** The machine's id, by one of its MACs. */
+export function machineIdOfMac(sql: SqlStorage, mac: Mac): string | null {
+  const row = sql
+    .exec<{ machine_id: string }>("SELECT machine_id FROM machine_macs WHERE mac = ?", mac)
+    .toArray()[0];
+  return row?.machine_id ?? null;
+}
+
+export function findByMac(sql: SqlStorage, mac: Mac): SiteMachine | null {
+  const id = machineIdOfMac(sql, mac);
+  return id === null ? null : findById(sql, id);
+}
+
+/** A machine by its name, its id or any of its MACs in any notation. */
+export function findMachine(sql: SqlStorage, key: string): SiteMachine | null {
+  const row = sql.exec<Row>("SELECT document FROM machines WHERE name = ?", key).toArray()[0];
+  if (row !== undefined) return toMachine(row);
+  const mac = parseMac(key);
+  return (mac === undefined ? null : findByMac(sql, mac)) ?? findById(sql, key);
+}
+
+/** Machines in the order of their names, after one. */
+export function listMachines(sql: SqlStorage, after: string, limit: number): SiteMachine[] {
+  return sql
+    .exec<Row>("SELECT document FROM machines WHERE name > ? ORDER BY name LIMIT ?", after, limit)
+    .toArray()
+    .map(toMachine);
+}
+
+/** Machines that changed after a state revision, and the ids of those that went. */
+export function machinesSince(
+  sql: SqlStorage,
+  revision: number,
+): { changed: SiteMachine[]; removed: string[] } {
+  return {
+    changed: sql
+      .exec<Row>("SELECT document FROM machines WHERE revision > ? ORDER BY revision", revision)
+      .toArray()
+      .map(toMachine),
+    removed: sql
+      .exec<{ id: string }>("SELECT id FROM removed_machines WHERE revision > ?", revision)
+      .toArray()
+      .map((row) => row.id),
+  };
+}
+
+/**
+ * Creates or replaces the machine that `key` names. A new one is called `key`;
+ * where that is a MAC, it is also its address.
+ *
+ * @param revision the site's state revision that this change makes
+ */
+export function putMachine(
+  sql: SqlStorage,
+  key: string,
+  input: MachineInput,
+  revision: number,
+): Result<{ machine: SiteMachine; created: boolean }> {
+  const existing = findMachine(sql, key);
+  const keyMac = parseMac(key);
+  const machine: SiteMachine = {
+    ...input,
+    id: existing?.id ?? mintId(),
+    name: input.name ?? existing?.name ?? keyMac?.replaceAll(":", "-") ?? key,
+    macs: [...new Set(input.macs ?? existing?.macs ?? (keyMac === undefined ? [] : [keyMac]))],
+  };
+  if (machine.macs.length === 0 && machine.uuid === undefined && machine.serial === undefined) {
+    return fail("invalid", "the machine could never be recognised", [
+      { field: "macs", message: "give at least one MAC, or a uuid or serial" },
+    ]);
+  }
+
+  const namesake = findMachine(sql, machine.name);
+  if (namesake !== null && namesake.id !== machine.id) {
+    return fail("conflict", `"${machine.name}" names another machine`, [
+      { field: "name", message: `taken by machine ${namesake.id}` },
+    ]);
+  }
+  for (const [i, mac] of machine.macs.entries()) {
+    const owner = findByMac(sql, mac);
+    if (owner !== null && owner.id !== machine.id) {
+      return fail("conflict", `${mac} belongs to "${owner.name}"`, [
+        { field: `macs[${i}]`, message: `belongs to "${owner.name}"` },
+      ]);
+    }
+  }
+  if (machine.address !== undefined) {
+    const holder = addressHolder(sql, machine.address);
+    if (holder !== null && holder.id !== machine.id) {
+      return fail("conflict", `${machine.address} is reserved for "${holder.name}"`, [
+        { field: "address", message: `reserved for "${holder.name}"` },
+      ]);
+    }
+  }
+
+  sql.exec(
+    "INSERT OR REPLACE INTO machines (id, name, address, document, revision) VALUES (?, ?, ?, ?, ?)",
+    machine.id,
+    machine.name,
+    machine.address ?? null,
+    JSON.stringify(machine),
+    revision,
+  );
+  sql.exec("DELETE FROM machine_macs WHERE machine_id = ?", machine.id);
+  for (const mac of machine.macs) {
+    sql.exec("INSERT INTO machine_macs (mac, machine_id) VALUES (?, ?)", mac, machine.id);
+  }
+  return ok({ machine, created: existing === null });
+}
+
+/** Removes a machine; its attempts and events stay. */
+export function deleteMachine(sql: SqlStorage, id: string, revision: number): void {
+  sql.exec("DELETE FROM machines WHERE id = ?", id);
+  sql.exec("DELETE FROM machine_macs WHERE machine_id = ?", id);
+  sql.exec("INSERT INTO removed_machines (id, revision) VALUES (?, ?)", id, revision);
+}
+
+function findById(sql: SqlStorage, id: string): SiteMachine | null {
+  const row = sql.exec<Row>("SELECT document FROM machines WHERE id = ?", id).toArray()[0];
+  return row === undefined ? null : toMachine(row);
+}
+
+function addressHolder(sql: SqlStorage, address: string): { id: string; name: string } | null {
+  const rows = sql.exec<{ id: string; name: string }>(
+    "SELECT id, name FROM machines WHERE address = ?",
+    address,
+  );
+  return rows.toArray()[0] ?? null;
+}
+
+function toMachine(row: Row): SiteMachine {
+  return JSON.parse(row.document) as SiteMachine;
+}

@@ -1,0 +1,34 @@
+import type { Profile, Variables } from "../../core/boot/model.ts";
+
+/** What one image holds; immutable, in KV under its revision. */
+export type ImageManifest = { readonly files: Readonly<Record<string, ImageFile>> };
+
+export type ImageFile = {
+  readonly sizeBytes: number;
+  /** Of the whole file, hexadecimal. */
+  readonly sha256: string;
+  /** Of each MiB, in order, hexadecimal; the last one may be of less. */
+  readonly chunks: readonly string[];
+  /** Key of the R2 object. */
+  readonly object: string;
+};
+
+/**
+ * All that an attempt needs, copied when it is armed: what was previewed is what
+ * is installed, and an armed machine boots even while KV has nothing to say.
+ */
+export type Pinned = {
+  readonly profile: { readonly name: string; readonly revision: string; readonly document: Profile };
+  /** By template name. */
+  readonly templates: Readonly<Record<string, { readonly revision: string; readonly text: string }>>;
+  readonly image: PinnedImage | null;
+  /** From the order itself: they override the machine's. */
+  readonly variables: Variables;
+};
+
+export type PinnedImage = {
+  readonly name: string;
+  readonly revision: string;
+  /** Only the files that the profile names, without their chunks. */
+  readonly files: Readonly<Record<string, { readonly sizeBytes: number; readonly sha256: string }>>;
+};

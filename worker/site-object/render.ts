@@ -1,0 +1,90 @@
+import { createView, type RenderView } from "../../core/boot/view.ts";
+import type { Mac } from "../../core/addresses.ts";
+import { parseInlineTemplate, parseTemplate } from "../../core/render/parse.ts";
+import { TemplateError, type TemplateProblem } from "../../core/render/problems.ts";
+import { checkTemplate, renderTemplate } from "../../core/render/render.ts";
+import { ProblemError, type FieldError } from "../problem.ts";
+import { variableLevels, type SiteIdentity } from "./identity.ts";
+import type { SiteMachine } from "./machines.ts";
+import type { Pinned } from "./pinned.ts";
+
+/** The names that a boot's templates see. */
+export function viewOf(boot: {
+  machine: SiteMachine;
+  mac: Mac;
+  site: SiteIdentity;
+  attemptId: string;
+  capability: string;
+  baseUrl: string;
+  pinned: Pinned;
+}): RenderView {
+  return createView({
+    ...boot,
+    siteName: boot.site.name,
+    variables: variableLevels(boot.site, boot.pinned, boot.machine),
+  });
+}
+
+/** @throws TemplateError */
+export function renderAnswer(pinned: Pinned, template: string, view: RenderView): string {
+  return renderTemplate(parseTemplate(pinned.templates[template]!.text), view, { name: template });
+}
+
+/** The profile's kernel arguments. @throws TemplateError */
+export function renderKernelArgs(pinned: Pinned, view: RenderView): string {
+  const parsed = parseInlineTemplate("kernel-args", pinned.profile.document.args ?? "");
+  return renderTemplate(parsed, view, { name: `${pinned.profile.name} args` });
+}
+
+/** All that would keep an armed machine from getting its script and answers, found before it is armed. */
+export function checkRender(boot: {
+  machine: SiteMachine;
+  site: SiteIdentity;
+  pinned: Pinned;
+}): FieldError[] {
+  const view = viewOf({
+    ...boot,
+    mac: boot.machine.macs[0]!,
+    // Of the same form and length as the real ones.
+    attemptId: "0".repeat(16),
+    capability: "0".repeat(48),
+    baseUrl: "http://255.255.255.255:65535",
+  });
+  const errors: FieldError[] = [];
+  const collect = (field: string, problems: () => readonly TemplateProblem[]) => {
+    for (const problem of findProblems(problems)) {
+      errors.push({ field: `${field}:${problem.line}:${problem.column}`, message: problem.message });
+    }
+  };
+  const { document } = boot.pinned.profile;
+  collect("args", () => checkTemplate(parseInlineTemplate("kernel-args", document.args ?? ""), view));
+  for (const [file, { template }] of Object.entries(document.answers ?? {})) {
+    const text = boot.pinned.templates[template]!.text;
+    collect(`answers.${file}.${template}`, () => checkTemplate(parseTemplate(text), view));
+  }
+  return errors;
+}
+
+/** Refuses a template that cannot be parsed, with every place. @throws ProblemError `invalid` */
+export function checkTemplateText(text: string): void {
+  const problems = findProblems(() => {
+    parseTemplate(text);
+    return [];
+  });
+  if (problems.length === 0) return;
+  const errors = problems.map(({ line, column, message }) => ({ field: `text:${line}:${column}`, message }));
+  throw new ProblemError({
+    type: "invalid",
+    detail: errors.map((e) => `${e.field}: ${e.message}`).join("; "),
+    errors,
+  });
+}
+
+function findProblems(problems: () => readonly TemplateProblem[]): readonly TemplateProblem[] {
+  try {
+    return problems();
+  } catch (error) {
+    if (error instanceof TemplateError) return error.errors;
+    throw error;
+  }
+}

@@ -1,0 +1,66 @@
+/** See `migrate`: append only. Documents are JSON; what is searched has a column. */
+export const SITE_MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+
+  CREATE TABLE machines (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    address TEXT UNIQUE,
+    document TEXT NOT NULL,
+    revision INTEGER NOT NULL
+  );
+  CREATE INDEX machines_by_revision ON machines (revision);
+  CREATE TABLE machine_macs (mac TEXT PRIMARY KEY, machine_id TEXT NOT NULL);
+  CREATE INDEX macs_by_machine ON machine_macs (machine_id);
+  CREATE TABLE removed_machines (id TEXT PRIMARY KEY, revision INTEGER NOT NULL);
+
+  CREATE TABLE attempts (
+    id TEXT PRIMARY KEY,
+    machine_id TEXT NOT NULL,
+    armed_at INTEGER NOT NULL,
+    active INTEGER NOT NULL,
+    deadline INTEGER,
+    document TEXT NOT NULL,
+    pinned TEXT NOT NULL
+  );
+  CREATE INDEX attempts_by_machine ON attempts (machine_id, armed_at);
+  CREATE UNIQUE INDEX one_active_attempt ON attempts (machine_id) WHERE active = 1;
+  CREATE INDEX attempts_by_deadline ON attempts (deadline) WHERE deadline IS NOT NULL;
+  CREATE TABLE idempotency (key TEXT PRIMARY KEY, attempt_id TEXT NOT NULL, at INTEGER NOT NULL);
+
+  CREATE TABLE capabilities (secret_hash TEXT PRIMARY KEY, attempt_id TEXT NOT NULL);
+  CREATE INDEX capabilities_by_attempt ON capabilities (attempt_id);
+  CREATE TABLE answers_served (
+    attempt_id TEXT NOT NULL,
+    install INTEGER NOT NULL,
+    file TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (attempt_id, install, file)
+  );
+
+  CREATE TABLE relays (
+    id TEXT PRIMARY KEY,
+    secret_hash TEXT NOT NULL,
+    joined_at INTEGER NOT NULL,
+    last_seen_at INTEGER
+  );
+  CREATE TABLE join_tokens (id TEXT PRIMARY KEY, secret_hash TEXT NOT NULL, expires_at INTEGER NOT NULL);
+
+  CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    at TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    mac TEXT,
+    machine_id TEXT,
+    attempt TEXT,
+    relay TEXT,
+    stage TEXT NOT NULL,
+    name TEXT NOT NULL,
+    detail TEXT NOT NULL
+  );
+  CREATE INDEX events_by_machine ON events (machine_id, seq);
+  CREATE INDEX events_by_age ON events (received_at);
+  `,
+];
