@@ -1,0 +1,84 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** A control plane on this machine: the Worker in workerd, its state in a folder. */
+export type LocalControlPlane = {
+  /** Without a trailing slash. */
+  readonly url: string;
+  readonly adminToken: string;
+  stop(): Promise<void>;
+};
+
+/**
+ * Starts the Worker on workerd. KV, R2 and the Durable Objects persist under
+ * `stateDir`, as do the secrets, which are made at the first start.
+ */
+export async function startControlPlane(options: {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly stateDir: string;
+}): Promise<LocalControlPlane> {
+  mkdirSync(options.stateDir, { recursive: true });
+  const secrets = loadSecrets(join(options.stateDir, "secrets.json"));
+  // wrangler.toml is the one place that says which bindings the Worker has.
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      ...workerOptions,
+      modules: [{ type: "ESModule", path: "worker.js", contents: await bundleWorker() }],
+      bindings: { ...workerOptions.bindings, ...secrets },
+      host: options.host,
+      port: options.port,
+      resourcePersistencePath: join(options.stateDir, "workerd"),
+      // Nothing here reads request.cf, and fetching it needs the internet.
+      cf: false,
+      log: new Log(LogLevel.WARN),
+    }),
+  );
+  const url = await miniflare.ready;
+  return {
+    url: `http://${options.host}:${url.port}`,
+    adminToken: secrets.ADMIN_TOKEN,
+    stop: () => miniflare.dispose(),
+  };
+}
+
+/** The Worker as one ES module. */
+async function bundleWorker(): Promise<string> {
+  const result = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ["worker/main.ts"],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    conditions: ["workerd", "worker", "browser"],
+    external: ["cloudflare:*"],
+    logLevel: "error",
+  });
+  return result.outputFiles[0]!.text;
+}
+
+type Secrets = { ADMIN_TOKEN: string; IMAGE_KEYS: string };
+
+function loadSecrets(file: string): Secrets {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Secrets;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    const secrets = {
+      ADMIN_TOKEN: `pxa_${randomBytes(24).toString("hex")}`,
+      IMAGE_KEYS: `dev:${randomBytes(32).toString("base64url")}`,
+    };
+    writeFileSync(file, JSON.stringify(secrets), { mode: 0o600 });
+    return secrets;
+  }
+}
