@@ -31,7 +31,7 @@ type HereDocument = {
 /**
  * Scans quotes, comments, substitutions and here-documents of POSIX shell.
  * What it cannot follow for certain (quotes inside `${ }`, `$'…'`, `case`
- * inside parentheses) makes every later place an obstacle: better a refused
+ * inside parentheses, a joined line in a here-document) makes every later place an obstacle: better a refused
  * template than a value that escapes its quotes.
  */
 export function createShellScanner(): ShellScanner {
@@ -101,7 +101,9 @@ export function createShellScanner(): ShellScanner {
       if (previous === "$") unsure ??= "$'…' stands before it, which shells read differently";
       modes.push("single");
     } else if (char === '"') modes.push("double");
-    else if (char === "#" && /[\s;|&()<>`]/.test(previous)) modes.push("comment");
+    else if (char === "#" && /[\s;|&(<>]/.test(previous)) modes.push("comment");
+    // A comment behind a subshell, part of the word behind a substitution.
+    else if (char === "#" && previous === ")") unsure ??= "a # right behind a ) stands before it";
     else if (char === "<" && previous === "<") startHereDocument();
     else if (char === "(" && previous === "(") {
       // The first parenthesis was taken for a subshell's.
@@ -139,6 +141,9 @@ export function createShellScanner(): ShellScanner {
       document.line += char;
       return false;
     }
+    // Shells disagree on whether this joins the delimiter's line, unless the delimiter was quoted.
+    if (document.line.endsWith("\\"))
+      unsure ??= "a here-document's line that ends in a backslash stands before it";
     const line = document.stripTabs ? document.line.replace(/^\t+/, "") : document.line;
     document.line = "";
     if (line === document.delimiter) here = null;
