@@ -1,0 +1,252 @@
+import type { RemoteInfo, Socket } from "node:dgram";
+import type { Ipv4, Mac } from "../../core/addresses.ts";
+import type { EventDetail, EventSink } from "../../core/relay-protocol/events.ts";
+import { decode } from "../../core/tftp-packet/decode.ts";
+import { encode } from "../../core/tftp-packet/encode.ts";
+import { TftpDecodeError } from "../../core/tftp-packet/errors.ts";
+import type { TftpRequest } from "../../core/tftp-packet/packet.ts";
+import { FileRootError } from "../boot-files/errors.ts";
+import { openFileRoot } from "../boot-files/file-root.ts";
+import { createBudget } from "./budget.ts";
+import { createContentStore, type ContentStore } from "./content-store.ts";
+import { bindError, TftpError } from "./errors.ts";
+import { DEFAULT_TFTP_LIMITS, type TftpLimits } from "./limits.ts";
+import { READ_ONLY, UNAVAILABLE, type Refusal } from "./refusal.ts";
+import { startSession, type Session, type SessionEnd } from "./session.ts";
+import { openSocket } from "./socket.ts";
+import type { TftpPeer } from "./transfer.ts";
+
+/** Refusals told a minute, in events and in the log: a flood of requests must not become one of events. */
+const REFUSALS_TOLD_PER_MINUTE = 300;
+
+/** The part of a pino logger that is used. */
+export type TftpLog = Record<
+  "debug" | "info" | "warn" | "error",
+  (fields: Record<string, unknown>, message: string) => void
+>;
+
+export type TftpServerOptions = {
+  /** Folder of boot files; see `openFileRoot` for what is served of it. */
+  readonly root: string;
+  /** The interface's own address: requests to others are not seen, and answers leave from it. */
+  readonly address: Ipv4;
+  /** 69; another for `pxedge dev`; 0 takes a free one, which `start` tells. */
+  readonly port: number;
+  /** Of the interface, in bytes: no block is larger than it carries in one piece. */
+  readonly mtuBytes: number;
+  readonly onEvent: EventSink;
+  /** The client's MAC as observed; `null` when it cannot be told. */
+  readonly macOf: (ip: Ipv4) => Mac | null;
+  /** Whether a client is served at all: no answer goes off-site, where sources are forged. */
+  readonly isServed: (ip: Ipv4) => boolean;
+  readonly log: TftpLog;
+  readonly limits?: Partial<TftpLimits>;
+};
+
+/** Counts since the start. */
+export type TftpStats = {
+  /** Transfers running now. */
+  readonly active: number;
+  readonly sent: number;
+  readonly probed: number;
+  readonly failed: number;
+  readonly refused: number;
+  /** Requests dropped because too many transfers were running. */
+  readonly limited: number;
+  /** Datagrams that were no request, or no TFTP, or from where nobody is served. */
+  readonly ignored: number;
+  /** Bytes of files that clients acknowledged. */
+  readonly bytes: number;
+  /** Blocks sent again. */
+  readonly resent: number;
+};
+
+export type TftpServer = {
+  /** @throws TftpError with a sentence that says what to do */
+  start(): Promise<{ readonly port: number }>;
+  /** Ends every transfer and closes every socket. */
+  stop(): Promise<void>;
+  stats(): TftpStats;
+};
+
+/**
+ * A read-only TFTP server for firmware (RFC 1350, 2347, 2348, 2349, 7440) on
+ * one address. Each transfer has a socket of its own, hence a port of its own.
+ *
+ * @example const tftp = createTftpServer({ root: "/usr/lib/ipxe", address: "192.168.77.1", port: 69, … });
+ *          await tftp.start();
+ */
+export function createTftpServer(options: TftpServerOptions): TftpServer {
+  const { address, port, log } = options;
+  const limits: TftpLimits = { ...DEFAULT_TFTP_LIMITS, ...options.limits };
+  const sessions = new Map<string, Session>();
+  /** Those replaced but not yet closed included. */
+  const running = new Set<Promise<void>>();
+  const runningPerClient = new Map<Ipv4, number>();
+  const tellable = createBudget(REFUSALS_TOLD_PER_MINUTE, 60_000);
+  const counts = { sent: 0, probed: 0, failed: 0, refused: 0, limited: 0, ignored: 0, bytes: 0, resent: 0 };
+  let listening: Socket | undefined;
+
+  function receive(socket: Socket, store: ContentStore, datagram: Uint8Array, from: RemoteInfo): void {
+    if (!options.isServed(from.address)) {
+      counts.ignored++;
+      return;
+    }
+    const packet = decode(datagram);
+    const peer: TftpPeer = { address: from.address, port: from.port };
+    if (packet.kind === "rrq") read(socket, store, datagram, packet, peer);
+    else if (packet.kind === "wrq") refuse(socket, peer, packet.filename, READ_ONLY);
+    else counts.ignored++;
+  }
+
+  function read(
+    socket: Socket,
+    store: ContentStore,
+    datagram: Uint8Array,
+    request: TftpRequest,
+    peer: TftpPeer,
+  ): void {
+    const key = `${peer.address}:${peer.port}`;
+    const known = sessions.get(key);
+    if (known !== undefined) {
+      if (known.repeated(datagram) === "same") return;
+      known.abandon("the client asked anew from the same port");
+    }
+    const ofClient = runningPerClient.get(peer.address) ?? 0;
+    if (running.size >= limits.maxTransfers || ofClient >= limits.maxTransfersPerClient) {
+      counts.limited++;
+      if (tellable.take(performance.now())) {
+        log.warn({ ip: peer.address, running: running.size, ofClient }, "tftp: too many transfers, dropped");
+      }
+      return;
+    }
+    const session = startSession({
+      datagram: Uint8Array.from(datagram),
+      request,
+      peer,
+      store,
+      mtuBytes: options.mtuBytes,
+      limits,
+      openTransferSocket: () => openSocket(address, 0),
+    });
+    sessions.set(key, session);
+    runningPerClient.set(peer.address, ofClient + 1);
+    const done = session.ended.then((end) => {
+      running.delete(done);
+      if (sessions.get(key) === session) sessions.delete(key);
+      const left = runningPerClient.get(peer.address)! - 1;
+      if (left > 0) runningPerClient.set(peer.address, left);
+      else runningPerClient.delete(peer.address);
+      conclude(socket, peer, request.filename, end);
+    });
+    running.add(done);
+  }
+
+  function conclude(socket: Socket, peer: TftpPeer, filename: string, end: SessionEnd): void {
+    const file = printable(filename);
+    switch (end.kind) {
+      case "dropped":
+        return;
+      case "refused":
+        refuse(socket, peer, filename, end.refusal);
+        return;
+      case "broken":
+        log.error({ ip: peer.address, file, err: end.error }, "tftp: cannot serve");
+        refuse(socket, peer, filename, UNAVAILABLE);
+        return;
+      case "sent": {
+        const { sizeBytes, durationMs } = end;
+        const { blocks, resent } = end.counts;
+        tell("sent", peer, { file, bytes: sizeBytes, blocks, resent, durationMs });
+        break;
+      }
+      case "probed":
+        tell("probed", peer, { file });
+        break;
+      case "failed":
+        tell("failed", peer, { file, reason: end.reason, bytes: end.counts.acknowledgedBytes });
+        break;
+    }
+    counts[end.kind]++;
+    counts.bytes += end.counts.acknowledgedBytes;
+    counts.resent += end.counts.resent;
+  }
+
+  function refuse(socket: Socket, peer: TftpPeer, filename: string, refusal: Refusal): void {
+    counts.refused++;
+    // The listening socket is closed while the last sessions end.
+    if (socket === listening) {
+      const { code, message } = refusal;
+      socket.send(encode({ kind: "error", code, message }), peer.port, peer.address);
+    }
+    if (!tellable.take(performance.now())) return;
+    const file = printable(filename);
+    if (refusal.advice !== undefined) log.warn({ file, ip: peer.address }, `tftp: ${refusal.advice}`);
+    tell("refused", peer, { file, code: refusal.code, reason: refusal.reason });
+  }
+
+  function tell(name: "sent" | "probed" | "refused" | "failed", peer: TftpPeer, detail: EventDetail): void {
+    const mac = options.macOf(peer.address);
+    const level = name === "failed" ? "warn" : "info";
+    log[level]({ ip: peer.address, mac, ...detail }, `tftp: ${name}`);
+    options.onEvent({ mac, stage: "tftp", name, detail });
+  }
+
+  return {
+    async start() {
+      const store = createContentStore(await openRoot(options.root), limits);
+      const socket = await openListeningSocket(address, port);
+      listening = socket;
+      socket.on("message", (datagram, from) => {
+        try {
+          receive(socket, store, datagram, from);
+        } catch (error) {
+          counts.ignored++;
+          if (error instanceof TftpDecodeError) {
+            log.debug({ ip: from.address, code: error.code, offset: error.offset }, "tftp: ignored");
+          } else {
+            log.error({ ip: from.address, err: error }, "tftp: a request could not be handled");
+          }
+        }
+      });
+      socket.on("error", (error) => log.error({ err: error }, "tftp: the socket failed"));
+      return { port: socket.address().port };
+    },
+    async stop() {
+      listening?.close();
+      listening = undefined;
+      for (const session of sessions.values()) session.abandon("the relay stopped");
+      await Promise.all(running);
+    },
+    stats: () => ({ active: running.size, ...counts }),
+  };
+}
+
+async function openRoot(root: string): ReturnType<typeof openFileRoot> {
+  try {
+    return await openFileRoot(root);
+  } catch (error) {
+    if (error instanceof FileRootError) throw new TftpError("tftp-root", error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function openListeningSocket(address: Ipv4, port: number): Promise<Socket> {
+  if (address === "0.0.0.0") {
+    throw new TftpError(
+      "tftp-address",
+      "TFTP needs one interface's own address, not 0.0.0.0: answers must leave from the address that was asked.",
+    );
+  }
+  try {
+    return await openSocket(address, port);
+  } catch (error) {
+    throw bindError(address, port, error);
+  }
+}
+
+/** A client's text as it may stand in a log: short, without control characters. */
+function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is replaced
+  return text.slice(0, 255).replace(/[\u0000-\u001f\u007f-\u009f]/g, "\uFFFD");
+}
