@@ -1,0 +1,170 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { BootEventInput } from "../../../core/relay-protocol/events.ts";
+import { run, startChild, type Child } from "../../support/lab/child.ts";
+import { createLab, type Lab } from "../../support/lab/network.ts";
+import { waitFor } from "../../support/lab/wait.ts";
+import { missingNeed } from "../net/needs.ts";
+import type { ServerProcessArgument } from "./support/server-process.ts";
+
+const UDHCPC = "/usr/sbin/udhcpc";
+const DHCLIENT = "/usr/sbin/dhclient";
+const PROGRAM = new URL("support/server-process.ts", import.meta.url).pathname;
+const CLIENT_NAMESPACE = `pxclient-${process.pid}`;
+const MAC = "02:00:00:00:77:01";
+
+/** Sets and clears the address as both clients' scripts do, and notes what it was told. */
+const CLIENT_SCRIPT = `#!/bin/sh
+# dhclient says reason= and new_*; udhcpc says $1 and bare names.
+event="\${reason:-$1}"
+address="\${new_ip_address:-$ip}"
+router="\${new_routers:-$router}"
+dns="\${new_domain_name_servers:-$dns}"
+echo "$event $address $router $dns" >> "$SCRIPT_LOG"
+case "$event" in
+  BOUND|RENEW|REBIND|REBOOT|bound|renew) ip address replace "$address/24" dev eth0 ;;
+  deconfig|RELEASE|EXPIRE|FAIL|STOP) ip address flush dev eth0 ;;
+esac
+exit 0
+`;
+
+const lack = missingNeed({ root: true, programs: ["/usr/sbin/ip", UDHCPC, DHCLIENT] });
+
+describe.skipIf(lack !== undefined)(
+  `real DHCP clients${lack === undefined ? "" : ` (skipped: ${lack})`}`,
+  () => {
+    let lab: Lab;
+    let folder: string;
+    let server: Child;
+
+    const inClient = (command: string, args: readonly string[]): Promise<Child> =>
+      startChild("ip", ["netns", "exec", CLIENT_NAMESPACE, command, ...args], {
+        env: { ...process.env, SCRIPT_LOG: join(folder, "script.log") },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+    /** The server's events so far. */
+    const events = (): BootEventInput[] =>
+      server
+        .output()
+        .split("\n")
+        .filter((line) => line.startsWith('{"mac"'))
+        .map((line) => JSON.parse(line) as BootEventInput);
+    const count = (name: string): number => events().filter((event) => event.name === name).length;
+    const reached = (name: string, times: number): Promise<boolean> =>
+      waitFor(
+        () => count(name) >= times,
+        15_000,
+        () => `no ${times} × ${name}:\n${server.output()}`,
+      );
+    const scriptLog = (): string => readFileSync(join(folder, "script.log"), "utf8");
+
+    beforeAll(async () => {
+      lab = await createLab();
+      await run("ip", ["netns", "add", CLIENT_NAMESPACE]);
+      await lab.exec("ip", [
+        "link",
+        "add",
+        "client0",
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0",
+        "netns",
+        CLIENT_NAMESPACE,
+      ]);
+      await lab.exec("ip", ["link", "set", "client0", "master", lab.lanInterface, "up"]);
+      await run("ip", ["-n", CLIENT_NAMESPACE, "link", "set", "eth0", "address", MAC, "up"]);
+    });
+
+    afterAll(async () => {
+      await run("ip", ["netns", "delete", CLIENT_NAMESPACE]);
+      await lab.close();
+    });
+
+    beforeEach(async () => {
+      folder = mkdtempSync(join(tmpdir(), "pxedge-clients-"));
+      writeFileSync(join(folder, "script"), CLIENT_SCRIPT);
+      chmodSync(join(folder, "script"), 0o755);
+      const argument: ServerProcessArgument = {
+        interface: lab.lanInterface,
+        config: {
+          mode: "server",
+          range: ["192.168.77.50", "192.168.77.51"],
+          router: lab.lanAddress,
+          dns: ["192.168.77.2"],
+          leaseSeconds: 8,
+          port: 67,
+          clientPort: 68,
+        },
+        leasesPath: join(folder, "leases.sqlite"),
+      };
+      server = await lab.spawn(process.execPath, [PROGRAM, JSON.stringify(argument)]);
+      await waitFor(
+        () => server.output().includes('"ready"'),
+        10_000,
+        () => `not ready:\n${server.output()}`,
+      );
+      return async () => {
+        await server.stop();
+        await run("ip", ["-n", CLIENT_NAMESPACE, "address", "flush", "dev", "eth0"]);
+        rmSync(folder, { recursive: true });
+      };
+    });
+
+    it("udhcpc leases, renews and releases", { timeout: 60_000 }, async () => {
+      const client = await inClient(UDHCPC, ["-f", "-i", "eth0", "-s", join(folder, "script")]);
+      try {
+        await reached("acknowledged", 1);
+        client.process.kill("SIGUSR1");
+        await reached("acknowledged", 2);
+        client.process.kill("SIGUSR2");
+        await reached("released", 1);
+      } finally {
+        await client.stop();
+      }
+      expect(scriptLog()).toMatch(/^bound 192\.168\.77\.50 192\.168\.77\.1 192\.168\.77\.2$/m);
+      expect(scriptLog()).toMatch(/^renew 192\.168\.77\.50 /m);
+      expect(events().map(({ mac }) => mac)).toEqual(events().map(() => MAC));
+      expect(count("refused")).toBe(0);
+    });
+
+    it(
+      "dhclient leases, renews by itself, comes back to its address and releases",
+      { timeout: 60_000 },
+      async () => {
+        writeFileSync(join(folder, "dhclient.conf"), "timeout 10;\n");
+        const files = ["-sf", "script", "-lf", "leases", "-pf", "pid", "-cf", "dhclient.conf"].map((arg) =>
+          arg.startsWith("-") ? arg : join(folder, arg),
+        );
+        const env = ["-e", `SCRIPT_LOG=${join(folder, "script.log")}`];
+        const client = await inClient(DHCLIENT, ["-d", "-v", ...env, ...files, "eth0"]);
+        try {
+          await reached("acknowledged", 2);
+        } finally {
+          await client.stop();
+        }
+        expect(count("offered")).toBe(1);
+
+        // INIT-REBOOT: it remembers the lease.
+        const again = await inClient(DHCLIENT, ["-d", "-v", ...env, ...files, "eth0"]);
+        try {
+          await reached("acknowledged", 3);
+        } finally {
+          await again.stop();
+        }
+        expect(count("offered")).toBe(1);
+
+        const release = await inClient(DHCLIENT, ["-r", "-v", ...env, ...files, "eth0"]);
+        await release.exited;
+        await reached("released", 1);
+        expect(scriptLog()).toMatch(/^BOUND 192\.168\.77\.50 192\.168\.77\.1 192\.168\.77\.2$/m);
+        expect(scriptLog()).toMatch(/^RENEW 192\.168\.77\.50 /m);
+        expect(scriptLog()).toMatch(/^REBOOT 192\.168\.77\.50 /m);
+        expect(count("refused")).toBe(0);
+      },
+    );
+  },
+);
