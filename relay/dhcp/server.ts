@@ -36,7 +36,7 @@ export type DhcpServerOptions = {
 };
 
 /** Counters since the start. */
-export type DhcpServerStats = {
+type DhcpServerStats = {
   received: number;
   /** No DHCP request at all: dropped before anything is made of it. */
   malformed: number;

@@ -25,7 +25,7 @@ export const CONFIG: DhcpServerConfig = {
   clientPort: 68,
 };
 
-export const BOOT_FILES: BootFiles = {
+const BOOT_FILES: BootFiles = {
   bios: ["undionly.kpxe"],
   "efi-x86_64": ["missing.efi", "snponly.efi"],
   "efi-arm64": ["ipxe-arm64.efi"],
