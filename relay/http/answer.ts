@@ -1,0 +1,46 @@
+import type { ServerResponse } from "node:http";
+
+/**
+ * How a request ended:
+ * - `answered`: with the status that was sent
+ * - `failed`: for a reason of ours or the control plane's, whatever was sent
+ *
+ * `bytes` counts the body handed to the connection.
+ */
+export type Answer =
+  | { readonly kind: "answered"; readonly bytes: number }
+  | { readonly kind: "failed"; readonly bytes: number; readonly reason: string };
+
+export function answered(bytes: number): Answer {
+  return { kind: "answered", bytes };
+}
+
+export function failed(reason: string, bytes = 0): Answer {
+  return { kind: "failed", reason, bytes };
+}
+
+/** Sends a short text of ours; the body of an answer to HEAD is left out by node:http. */
+export function sendText(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  headers: Record<string, string> = {},
+): Answer {
+  const body = Buffer.from(text);
+  response.writeHead(status, {
+    "content-type": "text/plain; charset=utf-8",
+    "content-length": body.length,
+    "cache-control": "no-store",
+    ...headers,
+  });
+  response.end(body);
+  return answered(response.req.method === "HEAD" ? 0 : body.length);
+}
+
+/** Says "later": iPXE's stage one asks again, and so do installers. */
+export function sendUnavailable(response: ServerResponse, reason: string): Answer {
+  const sent = sendText(response, 503, "the control plane cannot be reached; try again\n", {
+    "retry-after": "5",
+  });
+  return failed(reason, sent.bytes);
+}

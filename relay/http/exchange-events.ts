@@ -1,0 +1,58 @@
+import type { Logger } from "pino";
+
+import type { EventDetail, EventSink, ObservedClient } from "../../core/relay-protocol/events.ts";
+import type { Answer } from "./answer.ts";
+import { createEventSampler } from "./event-sampler.ts";
+
+const MAX_REASON_LENGTH = 300;
+
+/** A request and how it ended. */
+export type FinishedExchange = {
+  readonly method: string;
+  /** Redacted. */
+  readonly path: string;
+  readonly client: ObservedClient;
+  readonly status: number;
+  readonly durationMs: number;
+  /** Whether all of the answer left; else the client closed before. */
+  readonly complete: boolean;
+  readonly answer: Answer;
+};
+
+/** Reports requests to the log and the journal. */
+export type ReportExchange = (exchange: FinishedExchange) => void;
+
+/**
+ * Creates the reporter. Good answers are all reported: they are the boot's
+ * timeline. What is refused or fails is sampled a client: it is sent as fast
+ * as somebody asks for it.
+ */
+export function createExchangeReporter(sink: EventSink, log: Logger, now: () => number): ReportExchange {
+  const refusals = createEventSampler({ now, perMinute: 5, maxKeys: 1000 });
+  const failures = createEventSampler({ now, perMinute: 20, maxKeys: 1000 });
+
+  return ({ method, path, client, status, durationMs, complete, answer }) => {
+    const { bytes } = answer;
+    const why =
+      answer.kind === "failed"
+        ? answer.reason
+        : complete
+          ? undefined
+          : `the client left after ${bytes} bytes`;
+    const reason = why?.slice(0, MAX_REASON_LENGTH);
+    log.debug({ method, path, ip: client.ip, mac: client.mac, status, bytes, durationMs, reason }, "http");
+
+    const sampler = reason !== undefined ? failures : status >= 400 ? refusals : undefined;
+    const suppressed = sampler === undefined ? 0 : sampler.admit(client.ip);
+    if (suppressed === undefined) return;
+    const about: EventDetail = { method, path, ip: client.ip };
+    if (suppressed > 0) about.suppressed = suppressed;
+    if (reason === undefined) {
+      const detail = { ...about, status, bytes, durationMs };
+      sink({ mac: client.mac, stage: "http", name: "served", detail });
+    } else {
+      log.warn({ ...about, mac: client.mac, reason }, "a request failed");
+      sink({ mac: client.mac, stage: "http", name: "failed", detail: { ...about, reason } });
+    }
+  };
+}

@@ -1,0 +1,121 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Logger } from "pino";
+
+import { renderStageOne } from "../../core/render/scripts/stage-one.ts";
+import type { FileRoot } from "../boot-files/file-root.ts";
+import { sendText, type Answer } from "./answer.ts";
+import { serveBootFile } from "./boot-file.ts";
+import type { ReportExchange } from "./exchange-events.ts";
+import type { Observation } from "./headers.ts";
+import type { ObserveClient } from "./observe-client.ts";
+import { redactTarget } from "./redact.ts";
+import { routeRequest } from "./route.ts";
+import { MAX_BODY_BYTES, type Upstream } from "./upstream.ts";
+
+export type RequestHandlerOptions = {
+  readonly upstream: Upstream;
+  readonly fileRoot: FileRoot;
+  readonly observe: ObserveClient;
+  /** As the site has it; `null`: stage one waits for ever. */
+  readonly bootWaitSeconds: () => number | null;
+  readonly report: ReportExchange;
+  readonly log: Logger;
+};
+
+/** Answers one request that came in on an interface; never throws. */
+export type HandleRequest = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  interfaceName: string,
+) => void;
+
+/** Creates the handler of everything machines ask over HTTP. */
+export function createRequestHandler(options: RequestHandlerOptions): HandleRequest {
+  return (request, response, interfaceName) => {
+    // What is written after a client has left fails; `close` has told of it.
+    response.on("error", () => undefined);
+    serve(options, request, response, interfaceName).catch((error: unknown) => {
+      options.log.error({ err: error, path: redactTarget(request.url!) }, "a request could not be answered");
+      response.destroy();
+    });
+  };
+}
+
+async function serve(
+  options: RequestHandlerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  interfaceName: string,
+): Promise<void> {
+  const startedAt = performance.now();
+  const closed = new Promise<void>((resolve) => response.once("close", resolve));
+  const { remoteAddress, localAddress, localPort } = request.socket;
+  if (remoteAddress === undefined) {
+    // The client is gone already.
+    response.destroy();
+    return;
+  }
+  const client = options.observe(remoteAddress, interfaceName);
+  const baseUrl = `http://${localAddress}:${localPort}`;
+  const answer = await answerRequest(options, request, response, { client, baseUrl });
+  await closed;
+  options.report({
+    method: request.method!,
+    path: redactTarget(request.url!),
+    client,
+    status: response.statusCode,
+    durationMs: Math.round(performance.now() - startedAt),
+    complete: response.writableFinished,
+    answer,
+  });
+}
+
+async function answerRequest(
+  { upstream, fileRoot, bootWaitSeconds }: RequestHandlerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  observation: Observation,
+): Promise<Answer> {
+  const route = routeRequest(request.method!, request.url!);
+  if (route.kind === "refused") {
+    return refuse(response, route.status, route.status === 405 ? { allow: route.allow } : {});
+  }
+  const body = bodyOf(request);
+  if (body !== undefined && request.method !== "POST") return refuse(response, 400);
+  if (body !== undefined && body > MAX_BODY_BYTES) return refuse(response, 413);
+
+  switch (route.kind) {
+    case "stage-one": {
+      const script = renderStageOne({ bootWaitSeconds: bootWaitSeconds(), jitter: Math.random });
+      return sendText(response, 200, script);
+    }
+    case "boot-file":
+      return serveBootFile(fileRoot, route.name, request, response);
+    case "forward":
+      return upstream.forward({ request, response, target: route.target, observation });
+  }
+}
+
+const REFUSALS = {
+  400: "bad request\n",
+  404: "not found\n",
+  405: "method not allowed\n",
+  413: "the body is too large\n",
+};
+
+/** All but 404 close the connection: what follows on it may not be what it seems. */
+function refuse(
+  response: ServerResponse,
+  status: keyof typeof REFUSALS,
+  headers: Record<string, string> = {},
+): Answer {
+  const closing: Record<string, string> = status === 404 ? {} : { connection: "close" };
+  return sendText(response, status, REFUSALS[status], { ...closing, ...headers });
+}
+
+/** The length of a request's body as announced, 0 for one in chunks; `undefined` for none. */
+function bodyOf({ headers }: IncomingMessage): number | undefined {
+  if (headers["transfer-encoding"] !== undefined) return 0;
+  const length = Number(headers["content-length"] ?? 0);
+  return length === 0 ? undefined : length;
+}

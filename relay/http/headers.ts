@@ -1,0 +1,66 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+
+import type { ObservedClient } from "../../core/relay-protocol/events.ts";
+import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
+
+/** Of one connection, never forwarded (RFC 9110 section 7.6.1). */
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** What only the relay may say to the control plane, or nobody. `expect` is answered here. */
+const NOT_FROM_CLIENTS =
+  /^(?:pxedge-.*|x-forwarded-.*|x-real-ip|forwarded|authorization|cookie|host|expect)$/;
+
+/** What concerns the control plane's own origin, and would mislead a client of the relay's. */
+const NOT_FOR_CLIENTS = /^(?:pxedge-.*|set-cookie|alt-svc|strict-transport-security|www-authenticate)$/;
+
+/** Who asks, and how it reached us. */
+export type Observation = {
+  readonly client: ObservedClient;
+  /** The address that the client sees us at, e.g. `http://192.168.77.1:8080`. */
+  readonly baseUrl: string;
+};
+
+/** The headers of a client's request as they go to the control plane. */
+export function upstreamHeaders(
+  headers: IncomingHttpHeaders,
+  { client, baseUrl }: Observation,
+  credential: string,
+): OutgoingHttpHeaders {
+  const observed: OutgoingHttpHeaders = {
+    authorization: `Bearer ${credential}`,
+    [RELAY_HEADER.CLIENT_IP]: client.ip,
+    [RELAY_HEADER.BASE_URL]: baseUrl,
+  };
+  if (client.mac !== null && client.source !== null) {
+    observed[RELAY_HEADER.CLIENT_MAC] = client.mac;
+    observed[RELAY_HEADER.CLIENT_MAC_SOURCE] = client.source;
+  }
+  if (client.interface !== null) observed[RELAY_HEADER.INTERFACE] = client.interface;
+  return { ...endToEnd(headers, NOT_FROM_CLIENTS), ...observed };
+}
+
+/** The headers of the control plane's answer as they go to a client. */
+export function clientHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  return endToEnd(headers, NOT_FOR_CLIENTS);
+}
+
+function endToEnd(headers: IncomingHttpHeaders, dropped: RegExp): OutgoingHttpHeaders {
+  const named = new Set((headers.connection ?? "").split(",").map((name) => name.trim().toLowerCase()));
+  const kept: OutgoingHttpHeaders = {};
+  for (const [name, value] of Object.entries(headers)) {
+    // Content-Length frames the message: naming it in Connection must not take it out.
+    const perConnection = HOP_BY_HOP.has(name) || (named.has(name) && name !== "content-length");
+    if (!perConnection && !dropped.test(name) && value !== undefined) kept[name] = value;
+  }
+  return kept;
+}

@@ -1,0 +1,73 @@
+/**
+ * What a request is for:
+ * - `stage-one`: `/boot.ipxe`, answered here, also while the WAN is down
+ * - `boot-file`: `/f/NAME`, from the folder that TFTP serves
+ * - `forward`: for the control plane; `target` goes there byte for byte
+ * - `refused`: nothing of ours
+ */
+export type Route =
+  | { readonly kind: "stage-one" }
+  | { readonly kind: "boot-file"; readonly name: string }
+  | { readonly kind: "forward"; readonly target: string }
+  | { readonly kind: "refused"; readonly status: 400 | 404 }
+  | { readonly kind: "refused"; readonly status: 405; readonly allow: string };
+
+const MALFORMED = { kind: "refused", status: 400 } as const;
+const UNKNOWN = { kind: "refused", status: 404 } as const;
+
+/** A path and maybe a query, of the characters that RFC 3986 lets stand; no other form of target. */
+const ORIGIN_FORM = /^(\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*)(?:\?[\x21\x22\x24-\x7e]*)?$/;
+
+/**
+ * Routes a request by its method and target, strictly: what the control plane
+ * would read as another path than we do must not get there under the relay's
+ * credential (`/boot/../relay/v1/state`, `%2e%2e`, `\`, `//`, an absolute URL).
+ */
+export function routeRequest(method: string, target: string): Route {
+  const path = ORIGIN_FORM.exec(target)?.[1];
+  if (path === undefined) return MALFORMED;
+  const segments = path.slice(1).split("/");
+  if (segments.some(isAmbiguous)) return UNKNOWN;
+
+  if (path === "/boot.ipxe") return allow(method, ["GET", "HEAD"], { kind: "stage-one" });
+  const [first, second, third] = segments;
+  if (second === undefined || second === "") return UNKNOWN;
+  switch (first ?? "") {
+    case "f":
+      return allow(method, ["GET", "HEAD"], bootFile(segments.slice(1)));
+    case "boot":
+      // No HEAD: a script that is served counts, and mints capabilities.
+      if (third === undefined) return UNKNOWN;
+      return allow(method, third === "answer" ? ["GET", "POST"] : ["GET"], { kind: "forward", target });
+    case "a":
+      return third === undefined
+        ? UNKNOWN
+        : allow(method, ["GET", "HEAD", "POST"], { kind: "forward", target });
+    case "e":
+      return third === undefined ? UNKNOWN : allow(method, ["GET", "POST"], { kind: "forward", target });
+    case "i":
+    case "t":
+      return third === undefined ? UNKNOWN : allow(method, ["GET", "HEAD"], { kind: "forward", target });
+    default:
+      return UNKNOWN;
+  }
+}
+
+/** What another parser may drop, join or split. The last segment may be empty: a tree's root ends in a slash. */
+function isAmbiguous(segment: string, index: number, all: readonly string[]): boolean {
+  if (segment === "") return index !== all.length - 1;
+  return /^(?:\.|%2e){1,2}$|%(?:2f|5c|00)/i.test(segment);
+}
+
+function bootFile(segments: readonly string[]): Route {
+  try {
+    return { kind: "boot-file", name: segments.map(decodeURIComponent).join("/") };
+  } catch {
+    // A percent sign that encodes nothing.
+    return MALFORMED;
+  }
+}
+
+function allow(method: string, methods: readonly string[], route: Route): Route {
+  return methods.includes(method) ? route : { kind: "refused", status: 405, allow: methods.join(", ") };
+}

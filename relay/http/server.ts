@@ -1,0 +1,126 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { Logger } from "pino";
+
+import type { Ipv4 } from "../../core/addresses.ts";
+import { NetError } from "../net/errors.ts";
+import type { HandleRequest } from "./handle-request.ts";
+
+/** One address that the relay answers HTTP on. */
+export type HttpListener = { readonly interface: string; readonly address: Ipv4; readonly port: number };
+
+export type HttpServer = {
+  /** With the ports that the kernel gave where 0 was asked for. */
+  readonly listeners: readonly HttpListener[];
+  /** Takes no more requests, lets those under way finish for a while, then cuts them. */
+  stop(): Promise<void>;
+};
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 120_000;
+const IDLE_TIMEOUT_MS = 120_000;
+const KEEP_ALIVE_MS = 15_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+const MAX_CONNECTIONS = 4096;
+const STOP_GRACE_MS = 2000;
+
+/**
+ * Listens on the given addresses and on no other.
+ *
+ * @throws NetError `permission-denied`, `port-in-use`, `socket-failed`
+ */
+export async function startHttpServer(
+  listeners: readonly HttpListener[],
+  handle: HandleRequest,
+  log: Logger,
+): Promise<HttpServer> {
+  const servers: Server[] = [];
+  const bound: HttpListener[] = [];
+  const stop = async (): Promise<void> => void (await Promise.all(servers.map(stopServer)));
+  try {
+    for (const listener of listeners) {
+      const server = configureServer(listener.interface, handle, log);
+      const port = await listen(server, listener);
+      // Accepting can fail (no more descriptors); that must not end the process.
+      server.on("error", (error) => log.error({ err: error }, "cannot accept a connection"));
+      servers.push(server);
+      bound.push({ ...listener, port });
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { listeners: bound, stop };
+}
+
+function configureServer(interfaceName: string, handle: HandleRequest, log: Logger): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 2000,
+    },
+    (request, response) => handle(request, response, interfaceName),
+  );
+  server.timeout = IDLE_TIMEOUT_MS;
+  server.maxConnections = MAX_CONNECTIONS;
+  server.maxHeadersCount = 64;
+  server.on("connect", (_request, socket: Socket) => {
+    endWith(socket, "405 Method Not Allowed");
+  });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    log.debug({ code: error.code, ip: socket.remoteAddress }, "a malformed request");
+    endWith(socket, CLIENT_ERRORS[error.code ?? ""] ?? "400 Bad Request");
+  });
+  return server;
+}
+
+const CLIENT_ERRORS: Record<string, string> = {
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+};
+
+function endWith(socket: Socket, status: string): void {
+  // The other side may be gone already: that is nobody's error.
+  socket.on("error", () => undefined);
+  if (!socket.writable) return void socket.destroy();
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}
+
+function listen(server: Server, { interface: name, address, port }: HttpListener): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(listenError(error, name, address, port)));
+    server.listen({ host: address, port, exclusive: true }, () => {
+      server.removeAllListeners("error");
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+function listenError(error: NodeJS.ErrnoException, name: string, address: Ipv4, port: number): NetError {
+  const where = `TCP port ${port} on ${name} (${address})`;
+  switch (error.code ?? "") {
+    case "EACCES":
+      return new NetError(
+        "permission-denied",
+        `not permitted to bind ${where}: ports below 1024 need CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE), or set http.port to a higher one`,
+      );
+    case "EADDRINUSE":
+      return new NetError(
+        "port-in-use",
+        `${where} is held by another process: stop it, or set http.port to another one`,
+      );
+    default:
+      return new NetError("socket-failed", `cannot listen on ${where}: ${error.message}`);
+  }
+}
+
+async function stopServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS);
+  await closed;
+  clearTimeout(timer);
+}
