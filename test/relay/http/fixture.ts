@@ -1,0 +1,128 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
+import { connect, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
+import { onTestFinished } from "vitest";
+
+import type { BootEventInput } from "../../../core/relay-protocol/events.ts";
+import { openFileRoot } from "../../../relay/boot-files/file-root.ts";
+import { createExchangeReporter } from "../../../relay/http/exchange-events.ts";
+import { createRequestHandler } from "../../../relay/http/handle-request.ts";
+import { createClientObserver } from "../../../relay/http/observe-client.ts";
+import { startHttpServer } from "../../../relay/http/server.ts";
+import { createUpstream } from "../../../relay/http/upstream.ts";
+
+export const CREDENTIAL = "pxr_a-fake-credential";
+export const CLIENT_MAC = "52:54:00:00:00:01";
+
+/** A fake control plane on loopback: answers what the test tells it to. */
+export async function startFakeControlPlane(
+  handle: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
+): Promise<string> {
+  const server = createServer((request, response) => {
+    // Some tests cut the connection on purpose; what the fake was doing then fails.
+    Promise.resolve(handle(request, response)).catch(() => response.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** An address that nobody listens on: a WAN that is down. */
+export async function deadOrigin(): Promise<string> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return `http://127.0.0.1:${port}`;
+}
+
+export type RelayUnderTest = {
+  readonly port: number;
+  readonly url: string;
+  readonly root: string;
+  readonly events: BootEventInput[];
+  readonly revisions: string[];
+  readonly logLines: string[];
+};
+
+/** The relay's HTTP side alone, on loopback; 127.0.0.1 holds a lease of `CLIENT_MAC`. */
+export async function startRelayHttp(
+  url: string,
+  options: { leased?: boolean; answerTimeoutMs?: number; bootWaitSeconds?: number | null } = {},
+): Promise<RelayUnderTest> {
+  const root = await mkdtemp(join(tmpdir(), "pxedge-http-"));
+  onTestFinished(() => rm(root, { recursive: true }));
+  const events: BootEventInput[] = [];
+  const revisions: string[] = [];
+  const logLines: string[] = [];
+  const log = pino({ level: "debug" }, { write: (line) => void logLines.push(line) });
+  const upstream = createUpstream({
+    url,
+    credential: CREDENTIAL,
+    onRevision: (revision) => revisions.push(revision),
+    ...(options.answerTimeoutMs !== undefined && { answerTimeoutMs: options.answerTimeoutMs }),
+  });
+  const handle = createRequestHandler({
+    upstream,
+    fileRoot: await openFileRoot(root),
+    observe: createClientObserver({
+      macByAddress: () => (options.leased === false ? undefined : CLIENT_MAC),
+      lookupNeighbour: () => undefined,
+    }),
+    bootWaitSeconds: () => options.bootWaitSeconds ?? 300,
+    report: createExchangeReporter((event) => events.push(event), log, Date.now),
+    log,
+  });
+  const server = await startHttpServer([{ interface: "lo", address: "127.0.0.1", port: 0 }], handle, log);
+  onTestFinished(async () => {
+    upstream.close();
+    await server.stop();
+  });
+  const { port } = server.listeners[0]!;
+  return { port, url: `http://127.0.0.1:${port}`, root, events, revisions, logLines };
+}
+
+export type RawAnswer = {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+};
+
+/** A request with exactly these headers; unlike fetch, it sends what it is told. */
+export async function ask(
+  url: string,
+  options: { method?: string; headers?: Record<string, string>; body?: string } = {},
+): Promise<RawAnswer> {
+  const { method = "GET", headers = {}, body } = options;
+  const request = httpRequest(url, { method, headers, agent: false });
+  request.end(body);
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  let text = "";
+  for await (const chunk of response) text += chunk;
+  return { status: response.statusCode!, headers: response.headers, body: text };
+}
+
+/** Sends bytes over a raw socket and returns all that comes back until the other side closes. */
+export async function converse(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  socket.setTimeout(5000, () => socket.destroy(new Error("the relay left the connection open")));
+  socket.write(bytes);
+  let text = "";
+  for await (const chunk of socket) text += chunk;
+  return text;
+}

@@ -1,0 +1,405 @@
+import { once } from "node:events";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test, vi } from "vitest";
+
+import { ask, CLIENT_MAC, CREDENTIAL, deadOrigin, startFakeControlPlane, startRelayHttp } from "./fixture.ts";
+
+describe("what goes to the control plane", () => {
+  test("the path and query byte for byte, with the credential and what was observed", async () => {
+    const seen: IncomingMessage[] = [];
+    const relay = await startRelayHttp(
+      await startFakeControlPlane((request, response) => {
+        seen.push(request);
+        response.end("#!ipxe\n");
+      }),
+    );
+    const target = "/boot/52-54-00-00-00-01/script.ipxe?uuid=4c4c&serial=a%20b%26c&arch=x86_64";
+    const answer = await ask(relay.url + target);
+    expect(answer).toMatchObject({ status: 200, body: "#!ipxe\n" });
+    expect(seen[0]!.url).toBe(target);
+    expect(seen[0]!.headers).toEqual({
+      authorization: `Bearer ${CREDENTIAL}`,
+      "pxedge-client-ip": "127.0.0.1",
+      "pxedge-client-mac": CLIENT_MAC,
+      "pxedge-client-mac-source": "lease",
+      "pxedge-interface": "lo",
+      "pxedge-base-url": relay.url,
+      host: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      connection: "keep-alive",
+    });
+  });
+
+  test("no MAC where none was observed", async () => {
+    let headers: IncomingMessage["headers"] = {};
+    const url = await startFakeControlPlane((request, response) => {
+      headers = request.headers;
+      response.end();
+    });
+    const relay = await startRelayHttp(url, { leased: false });
+    await ask(`${relay.url}/boot/52-54-00-00-00-01/script.ipxe`, {
+      headers: { "pxedge-client-mac": CLIENT_MAC, "pxedge-client-mac-source": "lease" },
+    });
+    expect(headers["pxedge-client-ip"]).toBe("127.0.0.1");
+    expect(headers).not.toHaveProperty("pxedge-client-mac");
+    expect(headers).not.toHaveProperty("pxedge-client-mac-source");
+  });
+
+  test("nothing that a client must not say, and nothing of its connection", async () => {
+    let headers: IncomingMessage["headers"] = {};
+    const url = await startFakeControlPlane((request, response) => {
+      headers = request.headers;
+      response.end();
+    });
+    const relay = await startRelayHttp(url);
+    await ask(`${relay.url}/i/debian-12/abc/linux`, {
+      headers: {
+        authorization: "Bearer stolen",
+        cookie: "a=b",
+        forwarded: "for=10.0.0.1",
+        "x-forwarded-for": "10.0.0.1",
+        "x-forwarded-proto": "https",
+        "pxedge-client-mac": "ff:ff:ff:ff:ff:ff",
+        "pxedge-base-url": "http://evil",
+        "pxedge-anything": "1",
+        host: "evil.example.com",
+        connection: "close, x-hop",
+        "x-hop": "1",
+        "keep-alive": "timeout=5",
+        te: "trailers",
+        "proxy-authorization": "Basic x",
+        "user-agent": "iPXE/1.21.1",
+        range: "bytes=5-",
+        "if-range": '"v1"',
+      },
+    });
+    expect(Object.keys(headers).sort()).toEqual([
+      "authorization",
+      "connection",
+      "host",
+      "if-range",
+      "pxedge-base-url",
+      "pxedge-client-ip",
+      "pxedge-client-mac",
+      "pxedge-client-mac-source",
+      "pxedge-interface",
+      "range",
+      "user-agent",
+    ]);
+    expect(headers.authorization).toBe(`Bearer ${CREDENTIAL}`);
+    expect(headers["pxedge-client-mac"]).toBe(CLIENT_MAC);
+    expect(headers["pxedge-base-url"]).toBe(relay.url);
+    expect(headers.host).not.toContain("evil");
+  });
+
+  test.each([
+    ["with a length", { "content-length": "8" }],
+    ["in chunks", { "transfer-encoding": "chunked" }],
+  ])("a body %s arrives whole", async (_, headers) => {
+    let body = "";
+    const url = await startFakeControlPlane(async (request, response) => {
+      for await (const chunk of request) body += chunk;
+      response.end("ok\n");
+    });
+    const relay = await startRelayHttp(url);
+    const answer = await ask(`${relay.url}/e/capability/log`, {
+      method: "POST",
+      headers,
+      body: "it works",
+    });
+    expect(answer).toMatchObject({ status: 200, body: "ok\n" });
+    expect(body).toBe("it works");
+  });
+
+  test("a body over 1 MiB is refused, announced or not, and does not arrive whole", async () => {
+    let largest = 0;
+    const url = await startFakeControlPlane(async (request, response) => {
+      let bytes = 0;
+      for await (const chunk of request) {
+        bytes += (chunk as Buffer).length;
+        largest = Math.max(largest, bytes);
+      }
+      response.end();
+    });
+    const relay = await startRelayHttp(url);
+    const send = async (announced: boolean): Promise<number> => {
+      const request = httpRequest(`${relay.url}/e/capability/log`, {
+        method: "POST",
+        agent: false,
+        headers: announced ? { "content-length": 2_000_000 } : { "transfer-encoding": "chunked" },
+      });
+      // The relay closes while we still send.
+      request.on("error", () => undefined);
+      request.end(Buffer.alloc(2_000_000));
+      const [response] = (await once(request, "response")) as [IncomingMessage];
+      response.resume();
+      return response.statusCode!;
+    };
+    expect(await send(true)).toBe(413);
+    expect(largest).toBe(0);
+    expect(await send(false)).toBe(413);
+    expect(largest).toBeLessThanOrEqual(1024 * 1024);
+  });
+});
+
+describe("what comes back", () => {
+  test("P33 a Range and its answer pass through", async () => {
+    const url = await startFakeControlPlane((request, response) => {
+      response.writeHead(206, {
+        "content-range": `bytes 5-9/10 of ${request.headers.range}`,
+        "content-length": 5,
+        etag: '"v1"',
+      });
+      response.end("56789");
+    });
+    const relay = await startRelayHttp(url);
+    const answer = await ask(`${relay.url}/i/image/rev/vmlinuz?exp=1&kid=2&sig=3`, {
+      headers: { range: "bytes=5-" },
+    });
+    expect(answer).toMatchObject({ status: 206, body: "56789" });
+    expect(answer.headers).toMatchObject({
+      "content-range": "bytes 5-9/10 of bytes=5-",
+      "content-length": "5",
+      etag: '"v1"',
+    });
+  });
+
+  test("P33 HEAD keeps its Content-Length and has no body", async () => {
+    const url = await startFakeControlPlane((request, response) => {
+      response.writeHead(200, { "content-length": 1_000_000, "x-method": request.method! });
+      response.end();
+    });
+    const relay = await startRelayHttp(url);
+    const answer = await ask(`${relay.url}/i/image/rev/vmlinuz`, { method: "HEAD" });
+    expect(answer.body).toBe("");
+    expect(answer.headers).toMatchObject({ "content-length": "1000000", "x-method": "HEAD" });
+  });
+
+  test("the state's revision goes to us and not to the client, as do the origin's own headers", async () => {
+    const url = await startFakeControlPlane((_request, response) => {
+      response.writeHead(200, {
+        "pxedge-state": "42",
+        "set-cookie": "a=b",
+        "alt-svc": 'h3=":443"',
+        "strict-transport-security": "max-age=1",
+        connection: "x-hop",
+        "x-hop": "1",
+        "cache-control": "no-store",
+      });
+      response.end("x");
+    });
+    const relay = await startRelayHttp(url);
+    const { headers } = await ask(`${relay.url}/a/capability/preseed.cfg`);
+    expect(relay.revisions).toEqual(["42"]);
+    expect(Object.keys(headers).sort()).toEqual(["cache-control", "connection", "date", "transfer-encoding"]);
+  });
+
+  test("the first bytes arrive before the last are sent", async () => {
+    let finish = (): void => undefined;
+    const url = await startFakeControlPlane((_request, response) => {
+      response.write("first");
+      finish = () => response.end("last");
+    });
+    const relay = await startRelayHttp(url);
+    const request = httpRequest(`${relay.url}/t/1.k.s/image/rev/file`, { agent: false }).end();
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    expect(String((await once(response, "data"))[0])).toBe("first");
+    finish();
+    expect(String((await once(response, "data"))[0])).toBe("last");
+  });
+
+  test("a client that reads slowly slows the control plane down: nothing piles up here", async () => {
+    let written = 0;
+    const total = 256 * 1024 * 1024;
+    const chunk = Buffer.alloc(1024 * 1024);
+    const url = await startFakeControlPlane((_request, response) => {
+      const write = (): void => {
+        while (written < total) {
+          written += chunk.length;
+          if (!response.write(chunk)) return void response.once("drain", write);
+        }
+        response.end();
+      };
+      write();
+    });
+    const relay = await startRelayHttp(url);
+    const request = httpRequest(`${relay.url}/i/image/rev/big`, { agent: false }).end();
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    await sleep(500);
+    // What the kernel's buffers hold on the way, and no more.
+    expect(written).toBeLessThan(total / 4);
+    response.destroy();
+  });
+
+  test("a client that leaves aborts the request to the control plane", async () => {
+    const aborted = Promise.withResolvers<void>();
+    const url = await startFakeControlPlane((_request, response) => {
+      response.once("close", () => aborted.resolve());
+      response.write("something");
+    });
+    const relay = await startRelayHttp(url);
+    const request = httpRequest(`${relay.url}/i/image/rev/big`, { agent: false }).end();
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    await once(response, "data");
+    response.destroy();
+    await aborted.promise;
+    await vi.waitFor(() =>
+      expect(relay.events).toMatchObject([
+        { name: "failed", mac: CLIENT_MAC, detail: { path: "/i/image/rev/big" } },
+      ]),
+    );
+  });
+
+  test("so does one that leaves before the answer begins", async () => {
+    const [asked, aborted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const url = await startFakeControlPlane((_request, response) => {
+      response.once("close", () => aborted.resolve());
+      asked.resolve();
+    });
+    const relay = await startRelayHttp(url);
+    const request = httpRequest(`${relay.url}/i/image/rev/big`, { agent: false }).end();
+    request.on("error", () => undefined);
+    await asked.promise;
+    request.destroy();
+    await aborted.promise;
+    await vi.waitFor(() =>
+      expect(relay.events).toMatchObject([
+        { name: "failed", detail: { reason: "the client left before the answer" } },
+      ]),
+    );
+  });
+
+  test("an answer that breaks off is cut, not ended", async () => {
+    const url = await startFakeControlPlane((_request, response) => {
+      response.writeHead(200, { "content-length": 100 });
+      response.write("some of it", () => response.destroy());
+    });
+    const relay = await startRelayHttp(url);
+    await expect(ask(`${relay.url}/i/image/rev/big`)).rejects.toThrow("aborted");
+    await vi.waitFor(() => expect(relay.events).toMatchObject([{ name: "failed" }]));
+  });
+});
+
+describe("when the control plane does not answer", () => {
+  test.each(["/boot/52-54-00-00-00-01/script.ipxe", "/a/secret-capability/preseed.cfg"])(
+    "%s is 503 with Retry-After, and an event",
+    async (path) => {
+      const relay = await startRelayHttp(await deadOrigin());
+      const answer = await ask(relay.url + path);
+      expect(answer.status).toBe(503);
+      expect(answer.headers["retry-after"]).toBe("5");
+      await vi.waitFor(() => expect(relay.events).toHaveLength(1));
+      expect(relay.events[0]).toMatchObject({
+        mac: CLIENT_MAC,
+        stage: "http",
+        name: "failed",
+        detail: { method: "GET", reason: expect.stringMatching(/cannot be reached: .*ECONNREFUSED/) },
+      });
+      expect(JSON.stringify(relay.events)).not.toContain("secret-capability");
+    },
+  );
+
+  test("a callback is 503 too, on a connection that goes on", async () => {
+    const relay = await startRelayHttp(await deadOrigin());
+    const answer = await ask(`${relay.url}/e/capability/installed`, {
+      method: "POST",
+      body: "x".repeat(500_000),
+    });
+    expect(answer.status).toBe(503);
+    expect(answer.headers["retry-after"]).toBe("5");
+  });
+
+  test("one that hangs is given up in time", async () => {
+    const relay = await startRelayHttp(await startFakeControlPlane(() => undefined), {
+      answerTimeoutMs: 100,
+    });
+    const answer = await ask(`${relay.url}/boot/52-54-00-00-00-01/script.ipxe`);
+    expect(answer.status).toBe(503);
+    await vi.waitFor(() =>
+      expect(relay.events).toMatchObject([
+        { detail: { reason: expect.stringContaining("no answer in time") } },
+      ]),
+    );
+  });
+
+  test("a refused credential is ours to tell, not the client's to see", async () => {
+    const url = await startFakeControlPlane((_request, response) => {
+      response.writeHead(401, { "www-authenticate": "Bearer" }).end("go away");
+    });
+    const relay = await startRelayHttp(url);
+    const answer = await ask(`${relay.url}/boot/52-54-00-00-00-01/script.ipxe`);
+    expect(answer.status).toBe(503);
+    expect(answer.headers).not.toHaveProperty("www-authenticate");
+    await vi.waitFor(() =>
+      expect(relay.events).toMatchObject([{ detail: { reason: expect.stringContaining("relay join") } }]),
+    );
+  });
+
+  test("a pooled connection that went stale is not the client's trouble", async () => {
+    let requests = 0;
+    const url = await startFakeControlPlane((request, response) => {
+      requests++;
+      if (requests === 2) return void request.socket.destroy();
+      response.end(`answer ${requests}`);
+    });
+    const relay = await startRelayHttp(url);
+    expect((await ask(`${relay.url}/boot/52-54-00-00-00-01/script.ipxe`)).body).toBe("answer 1");
+    expect((await ask(`${relay.url}/boot/52-54-00-00-00-01/script.ipxe`)).body).toBe("answer 3");
+  });
+});
+
+describe("events and logs", () => {
+  test("a good answer is an event with its status and bytes", async () => {
+    const url = await startFakeControlPlane((_request, response) => void response.end("0123456789"));
+    const relay = await startRelayHttp(url);
+    await ask(`${relay.url}/i/debian-12/rev/linux?exp=1&kid=k&sig=topsecret`);
+    await vi.waitFor(() => expect(relay.events).toHaveLength(1));
+    expect(relay.events[0]).toEqual({
+      mac: CLIENT_MAC,
+      stage: "http",
+      name: "served",
+      detail: {
+        method: "GET",
+        path: "/i/debian-12/rev/linux",
+        ip: "127.0.0.1",
+        status: 200,
+        bytes: 10,
+        durationMs: expect.any(Number),
+      },
+    });
+  });
+
+  test("capabilities, grants and signatures are in no event and no log line", async () => {
+    const url = await startFakeControlPlane((_request, response) => void response.writeHead(500).end());
+    const relay = await startRelayHttp(url);
+    const secret = "c2VjcmV0LWNhcGFiaWxpdHktb2Ytc29tZS1tYWNoaW5l";
+    const targets = [
+      `/a/${secret}/preseed.cfg`,
+      `/e/${secret}/installed`,
+      `/t/99.k.${secret}/image/rev/file`,
+      `/i/image/rev/file?sig=${secret}`,
+      `/A/${secret}/preseed.cfg`,
+      `//a/${secret}/preseed.cfg`,
+      `/a/${secret}`,
+      `/s/${secret}/boot.ipxe`,
+    ];
+    for (const target of targets) await ask(relay.url + target);
+    await vi.waitFor(() =>
+      expect(relay.logLines.filter((line) => line.includes('"msg":"http"'))).toHaveLength(8),
+    );
+    expect(relay.events.length).toBeGreaterThan(4);
+    expect(JSON.stringify(relay.events) + relay.logLines.join("")).not.toContain(secret);
+    expect(JSON.stringify(relay.events)).toContain("/a/…/preseed.cfg");
+  });
+
+  test("a flood of what does not exist makes a few events, not a flood", async () => {
+    const relay = await startRelayHttp(
+      await startFakeControlPlane((_request, response) => void response.end()),
+    );
+    for (let i = 0; i < 50; i++) expect((await ask(`${relay.url}/wp-login.php`)).status).toBe(404);
+    await vi.waitFor(() =>
+      expect(relay.logLines.filter((line) => line.includes('"msg":"http"'))).toHaveLength(50),
+    );
+    expect(relay.events).toHaveLength(5);
+  });
+});
