@@ -1,0 +1,54 @@
+import { once } from "node:events";
+import { InvalidArgumentError, type Command } from "commander";
+
+import { isOrigin } from "../relay/config/schema.ts";
+import { loadRelayConfig } from "../relay/config/parse.ts";
+import { join } from "../relay/control-plane/join.ts";
+import { createLog } from "../relay/log.ts";
+import { startRelay } from "../relay/relay.ts";
+
+/**
+ * Adds `relay join` and `relay run`. Their failures are rejections with one
+ * sentence, wrong use is commander's.
+ */
+export function addRelayCommands(program: Command): void {
+  const relay = program.command("relay").description("the on-site process: DHCP, TFTP and HTTP for one site");
+
+  relay
+    .command("join")
+    .description("trade a site's join token for this relay's credentials")
+    .requiredOption("--url <url>", "address of the control plane, e.g. https://pxe.example.com", parseOrigin)
+    .requiredOption("--token <token>", "the site's join token; works once")
+    .option("--state-dir <dir>", "where the credentials are kept", "/var/lib/pxedge")
+    .action(async ({ url, token, stateDir }: { url: string; token: string; stateDir: string }) => {
+      const { siteName, relayId } = await join({ url, token, stateDir });
+      process.stdout.write(`joined site ${siteName} as relay ${relayId}; credentials are in ${stateDir}\n`);
+    });
+
+  relay
+    .command("run")
+    .description("answer DHCP, TFTP and HTTP until SIGTERM or SIGINT")
+    .requiredOption("--config <file>", "relay.yaml")
+    .action(({ config }: { config: string }) => runRelay(config));
+}
+
+async function runRelay(configFile: string): Promise<void> {
+  // From the beginning: a signal during the start ends it right after.
+  const signalled = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+  const config = await loadRelayConfig(configFile);
+  const log = createLog(config.log);
+  const relay = await startRelay({ config, log });
+  await signalled;
+  log.info("stopping");
+  await relay.stop();
+  log.info("stopped");
+}
+
+function parseOrigin(text: string): string {
+  if (!isOrigin(text)) {
+    throw new InvalidArgumentError(
+      "It must be an http:// or https:// address without a path, query or password.",
+    );
+  }
+  return new URL(text).origin;
+}
