@@ -119,38 +119,41 @@ function describe(path: string, stats: Stats): FileFound | FileRefused {
 }
 
 async function assertReadableFolder(root: string): Promise<void> {
-  let folder: Stats;
   try {
-    folder = await stat(root);
+    const folder = await stat(root);
+    if (!folder.isDirectory()) {
+      throw new FileRootError(
+        "file-root-not-a-folder",
+        `${root} is not a folder: set tftp.root in relay.yaml to the folder that holds the boot files.`,
+      );
+    }
     await access(root, constants.R_OK | constants.X_OK);
   } catch (error) {
-    const missing = ["ENOENT", "ENOTDIR"].includes(errorCode(error));
-    throw missing
-      ? new FileRootError(
-          "file-root-missing",
-          `The folder of boot files ${root} does not exist: install the package ipxe, or set tftp.root in relay.yaml to the folder that holds them.`,
-          { cause: error },
-        )
-      : new FileRootError(
-          "file-root-unreadable",
-          `The folder of boot files ${root} cannot be read (${errorCode(error)}): let the relay's user read and enter it (chmod o+rx).`,
-          { cause: error },
-        );
-  }
-  if (!folder.isDirectory()) {
+    if (error instanceof FileRootError) throw error;
+    if (isMissing(errorCode(error))) {
+      throw new FileRootError(
+        "file-root-missing",
+        `The folder of boot files ${root} does not exist: install the package ipxe, or set tftp.root in relay.yaml to the folder that holds them.`,
+        { cause: error },
+      );
+    }
     throw new FileRootError(
-      "file-root-not-a-folder",
-      `${root} is not a folder: set tftp.root in relay.yaml to the folder that holds the boot files.`,
+      "file-root-unreadable",
+      `The folder of boot files ${root} cannot be read (${errorCode(error)}): let the relay's user read and enter it (chmod o+rx).`,
+      { cause: error },
     );
   }
 }
 
 function refusedByError(path: string, error: unknown): FileRefused {
   const code = errorCode(error);
-  const missing = ["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(code);
-  return missing
+  return isMissing(code)
     ? refused("missing", `${path} does not exist`)
     : refused("unreadable", `${path} cannot be read (${code})`);
+}
+
+function isMissing(code: string): boolean {
+  return code === "ENOENT" || code === "ENOTDIR" || code === "ENAMETOOLONG";
 }
 
 function refused(reason: FileRefusedReason, message: string): FileRefused {

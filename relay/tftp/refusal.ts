@@ -18,6 +18,12 @@ export const READ_ONLY: Refusal = {
   reason: "write-request",
 };
 
+export const MALFORMED: Refusal = {
+  code: ERROR_CODE.ILLEGAL_OPERATION,
+  message: "not a well-formed request",
+  reason: "malformed",
+};
+
 export const BAD_MODE: Refusal = {
   code: ERROR_CODE.ILLEGAL_OPERATION,
   message: "the mode is neither octet nor netascii",

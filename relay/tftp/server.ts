@@ -1,17 +1,16 @@
 import type { RemoteInfo, Socket } from "node:dgram";
 import type { Ipv4, Mac } from "../../core/addresses.ts";
 import type { EventDetail, EventSink } from "../../core/relay-protocol/events.ts";
-import { decode } from "../../core/tftp-packet/decode.ts";
 import { encode } from "../../core/tftp-packet/encode.ts";
-import { TftpDecodeError } from "../../core/tftp-packet/errors.ts";
-import type { TftpRequest } from "../../core/tftp-packet/packet.ts";
+import { OPCODE, type TftpRequest } from "../../core/tftp-packet/packet.ts";
 import { FileRootError } from "../boot-files/errors.ts";
 import { openFileRoot } from "../boot-files/file-root.ts";
 import { createBudget } from "./budget.ts";
 import { createContentStore, type ContentStore } from "./content-store.ts";
+import { decodeOrUndefined } from "./datagram.ts";
 import { bindError, TftpError } from "./errors.ts";
 import { DEFAULT_TFTP_LIMITS, type TftpLimits } from "./limits.ts";
-import { READ_ONLY, UNAVAILABLE, type Refusal } from "./refusal.ts";
+import { MALFORMED, READ_ONLY, UNAVAILABLE, type Refusal } from "./refusal.ts";
 import { startSession, type Session, type SessionEnd } from "./session.ts";
 import { openSocket } from "./socket.ts";
 import type { TftpPeer } from "./transfer.ts";
@@ -92,9 +91,11 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       counts.ignored++;
       return;
     }
-    const packet = decode(datagram);
     const peer: TftpPeer = { address: from.address, port: from.port };
-    if (packet.kind === "rrq") read(socket, store, datagram, packet, peer);
+    const packet = decodeOrUndefined(datagram);
+    if (packet === undefined && isRequest(datagram)) refuse(socket, peer, "", MALFORMED);
+    else if (packet === undefined) counts.ignored++;
+    else if (packet.kind === "rrq") read(socket, store, datagram, packet, peer);
     else if (packet.kind === "wrq") refuse(socket, peer, packet.filename, READ_ONLY);
     else counts.ignored++;
   }
@@ -202,11 +203,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
           receive(socket, store, datagram, from);
         } catch (error) {
           counts.ignored++;
-          if (error instanceof TftpDecodeError) {
-            log.debug({ ip: from.address, code: error.code, offset: error.offset }, "tftp: ignored");
-          } else {
-            log.error({ ip: from.address, err: error }, "tftp: a request could not be handled");
-          }
+          log.error({ ip: from.address, err: error }, "tftp: a request could not be handled");
         }
       });
       socket.on("error", (error) => log.error({ err: error }, "tftp: the socket failed"));
@@ -220,6 +217,10 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
     },
     stats: () => ({ active: running.size, ...counts }),
   };
+}
+
+function isRequest(datagram: Uint8Array): boolean {
+  return datagram[0] === 0 && (datagram[1] === OPCODE.RRQ || datagram[1] === OPCODE.WRQ);
 }
 
 async function openRoot(root: string): ReturnType<typeof openFileRoot> {

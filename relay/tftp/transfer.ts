@@ -1,8 +1,6 @@
 import type { RemoteInfo, Socket } from "node:dgram";
 import type { Ipv4 } from "../../core/addresses.ts";
-import { decode } from "../../core/tftp-packet/decode.ts";
 import { encode } from "../../core/tftp-packet/encode.ts";
-import { TftpDecodeError } from "../../core/tftp-packet/errors.ts";
 import type { Negotiated } from "../../core/tftp-packet/negotiate.ts";
 import { ERROR_CODE, OPCODE, type TftpFailure, type TftpPacket } from "../../core/tftp-packet/packet.ts";
 import {
@@ -14,6 +12,7 @@ import {
   type SenderStep,
 } from "../../core/tftp-packet/sender.ts";
 import type { Content } from "./content.ts";
+import { decodeOrUndefined } from "./datagram.ts";
 import type { TftpLimits } from "./limits.ts";
 
 /** ERROR 5s a transfer answers strangers with, so that nobody can have it answer for ever. */
@@ -241,15 +240,6 @@ export function startTransfer(options: TransferOptions): Transfer {
       if (!ended) leave(reason);
     },
   };
-}
-
-function decodeOrUndefined(datagram: Uint8Array): TftpPacket | undefined {
-  try {
-    return decode(datagram);
-  } catch (error) {
-    if (error instanceof TftpDecodeError) return undefined;
-    throw error;
-  }
 }
 
 function describeClientError(failure: TftpFailure): string {
