@@ -15,7 +15,7 @@ export type RelayConfig = {
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-export type InterfaceConfig = {
+type InterfaceConfig = {
   readonly name: string;
   readonly dhcp: DhcpConfig;
 };

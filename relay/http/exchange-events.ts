@@ -7,7 +7,7 @@ import { createEventSampler } from "./event-sampler.ts";
 const MAX_REASON_LENGTH = 300;
 
 /** A request and how it ended. */
-export type FinishedExchange = {
+type FinishedExchange = {
   readonly method: string;
   /** Redacted. */
   readonly path: string;

@@ -24,7 +24,7 @@ export type Upstream = {
   close(): void;
 };
 
-export type ForwardedExchange = {
+type ForwardedExchange = {
   readonly request: http.IncomingMessage;
   readonly response: http.ServerResponse;
   /** Path and query, byte for byte. */

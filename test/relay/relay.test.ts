@@ -1,0 +1,195 @@
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+
+import type { RelayState } from "../../core/relay-protocol/state.ts";
+import { createBootFileAvailability } from "../../relay/boot-file-availability.ts";
+import { openFileRoot } from "../../relay/boot-files/file-root.ts";
+import { parseRelayConfig } from "../../relay/config/parse.ts";
+import type { RelayConfig } from "../../relay/config/model.ts";
+import { writeCredentials } from "../../relay/control-plane/credentials.ts";
+import { startRelay, type Relay } from "../../relay/relay.ts";
+import { ask } from "./http/fixture.ts";
+import { SITE, startFakeControlPlane, state } from "./control-plane/fixture.ts";
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+async function configure(url: string, joined = true): Promise<RelayConfig> {
+  const dir = await mkdtemp(join(tmpdir(), "pxedge-relay-"));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  await writeFile(join(dir, "snponly.efi"), "a boot file");
+  if (joined) await writeCredentials(dir, { url, siteId: SITE.id, relayId: "r1", credential: "pxr_x" });
+  const [http, tftp, dhcp, client] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  return parseRelayConfig(
+    `controlPlane: { url: "${url}" }
+stateDir: ${dir}
+interfaces:
+  - name: lo
+    dhcp: { mode: server, range: [127.77.0.50, 127.77.0.99], port: ${dhcp}, clientPort: ${client} }
+tftp: { root: ${dir}, port: ${tftp} }
+http: { port: ${http} }
+`,
+    "relay.yaml",
+  );
+}
+
+async function start(config: RelayConfig): Promise<Relay> {
+  const relay = await startRelay({ config, log: pino({ level: "silent" }) });
+  onTestFinished(() => relay.stop());
+  return relay;
+}
+
+/** A fake control plane that knows a site and takes events. */
+async function startFakeSite(site: Partial<RelayState["site"]> = {}) {
+  return startFakeControlPlane(({ url }) => {
+    if (url.startsWith("/relay/v1/state")) return { body: state({ site: { ...SITE, ...site } }) };
+    if (url === "/relay/v1/events") return { body: { accepted: 1, rejected: [] } };
+    return { body: "#!ipxe\n" };
+  });
+}
+
+function urlOf(relay: Relay): string {
+  const { address, port } = relay.http[0]!;
+  return `http://${address}:${port}`;
+}
+
+describe("a relay", () => {
+  test("serves, reports what it served, and stops so that it can start again", async () => {
+    const plane = await startFakeSite();
+    const config = await configure(plane.url);
+    for (let run = 0; run < 2; run++) {
+      const relay = await startRelay({ config, log: pino({ level: "silent" }) });
+      expect((await ask(`${urlOf(relay)}/boot/52-54-00-00-00-01/script.ipxe`)).status).toBe(200);
+      expect((await ask(`${urlOf(relay)}/f/snponly.efi`)).body).toBe("a boot file");
+      await relay.stop();
+      await expect(ask(`${urlOf(relay)}/boot.ipxe`)).rejects.toThrow("ECONNREFUSED");
+    }
+    // What the first run could not deliver any more, the second has.
+    const relay = await start(config);
+    await vi.waitFor(() => {
+      const posts = plane.requests.filter(({ url }) => url === "/relay/v1/events");
+      expect(posts.map(({ body }) => body).join("")).toContain("/boot/52-54-00-00-00-01/script.ipxe");
+    });
+    await relay.stop();
+  });
+
+  test("restarts with the WAN dead, with what it knew of the site", async () => {
+    const plane = await startFakeSite({ bootWaitSeconds: null });
+    const config = await configure(plane.url);
+    await (await start(config)).stop();
+    plane.stop();
+    const relay = await start(config);
+    const script = await ask(`${urlOf(relay)}/boot.ipxe`);
+    expect(script.status).toBe(200);
+    // Diskless: it waits for ever.
+    expect(script.body).toContain("goto again");
+    expect((await ask(`${urlOf(relay)}/boot/52-54-00-00-00-01/script.ipxe`)).status).toBe(503);
+  });
+
+  test("starts with the WAN dead from the first day on", async () => {
+    const plane = await startFakeSite();
+    plane.stop();
+    const relay = await start(await configure(plane.url));
+    expect((await ask(`${urlOf(relay)}/boot.ipxe`)).status).toBe(200);
+  });
+});
+
+describe("what keeps a relay from starting is one sentence", () => {
+  test("no credentials", async () => {
+    const config = await configure("http://127.0.0.1:1", false);
+    await expect(start(config)).rejects.toMatchObject({
+      code: "not-joined",
+      message: expect.stringContaining(
+        `pxedge relay join --url http://127.0.0.1:1 --token TOKEN --state-dir ${config.stateDir}`,
+      ),
+    });
+  });
+
+  test("refused credentials", async () => {
+    const plane = await startFakeControlPlane(() => ({ status: 401 }));
+    await expect(start(await configure(plane.url))).rejects.toMatchObject({
+      code: "credentials-refused",
+      message: expect.stringContaining("pxedge relay join"),
+    });
+  });
+
+  test("an interface that is not there", async () => {
+    const config = await configure((await startFakeSite()).url);
+    const interfaces = [{ ...config.interfaces[0]!, name: "nowhere0" }];
+    await expect(start({ ...config, interfaces })).rejects.toMatchObject({
+      code: "no-such-interface",
+      message: expect.stringMatching(/nowhere0.*\blo\b/),
+    });
+  });
+
+  test("a folder of boot files that is not there", async () => {
+    const config = await configure((await startFakeSite()).url);
+    await expect(start({ ...config, tftp: { root: "/nowhere", port: 1 } })).rejects.toMatchObject({
+      code: "file-root-missing",
+    });
+  });
+
+  test("another relay with the same state folder", async () => {
+    const config = await configure((await startFakeSite()).url);
+    await start(config);
+    await expect(start(config)).rejects.toMatchObject({
+      code: "state-dir-in-use",
+      message: expect.stringContaining(config.stateDir),
+    });
+  });
+
+  test("a port that is taken; and nothing is left running", async () => {
+    const config = await configure((await startFakeSite()).url);
+    const holder = createServer().listen(config.http.port, "127.0.0.1");
+    await once(holder, "listening");
+    await expect(start(config)).rejects.toMatchObject({
+      code: "port-in-use",
+      message: expect.stringContaining(String(config.http.port)),
+    });
+    holder.close();
+    await once(holder, "close");
+    await start(config);
+  });
+
+  test("a range outside the interface's network; HTTP and TFTP are not left running", async () => {
+    const config = await configure((await startFakeSite()).url);
+    const dhcp = { ...config.interfaces[0]!.dhcp, range: ["192.168.1.1", "192.168.1.9"] as const };
+    const broken = { ...config, interfaces: [{ name: "lo", dhcp }] } as RelayConfig;
+    await expect(start(broken)).rejects.toMatchObject({ code: "range-outside-subnet" });
+    await start(config);
+  });
+});
+
+describe("which boot files are there", () => {
+  test("is known at once after a look, and notices a file that is put there", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "pxedge-boot-files-"));
+    onTestFinished(() => rm(dir, { recursive: true }));
+    await writeFile(join(dir, "snponly.efi"), "x");
+    let now = 0;
+    const files = createBootFileAvailability(await openFileRoot(dir), () => now);
+    await files.look(
+      { "efi-x86_64": ["snponly.efi", "ipxe.efi"] },
+      state({ site: { ...SITE, bootFiles: { bios: ["a"] } } }),
+    );
+    expect(files.available("snponly.efi")).toBe(true);
+    expect(files.available("ipxe.efi")).toBe(false);
+    await writeFile(join(dir, "ipxe.efi"), "x");
+    now += 10_000;
+    await vi.waitFor(() => {
+      now += 10_000;
+      expect(files.available("ipxe.efi")).toBe(true);
+    });
+  });
+});
