@@ -30,25 +30,41 @@ export async function startControlPlane(options: {
   const secrets = loadSecrets(join(options.stateDir, "secrets.json"));
   // wrangler.toml is the one place that says which bindings the Worker has.
   const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      ...workerOptions,
-      modules: [{ type: "ESModule", path: "worker.js", contents: await bundleWorker() }],
-      bindings: { ...workerOptions.bindings, ...secrets },
-      host: options.host,
-      port: options.port,
-      resourcePersistencePath: join(options.stateDir, "workerd"),
-      // Nothing here reads request.cf, and fetching it needs the internet.
-      cf: false,
-      log: new Log(LogLevel.WARN),
-    }),
-  );
+  const miniflareOptions = convertV4MiniflareOptions({
+    ...workerOptions,
+    modules: [{ type: "ESModule", path: "worker.js", contents: await bundleWorker() }],
+    bindings: secrets,
+    host: options.host,
+    port: options.port,
+    resourcePersistencePath: join(options.stateDir, "workerd"),
+    // Nothing here reads request.cf, and fetching it needs the internet.
+    cf: false,
+    log: new Log(LogLevel.WARN),
+  });
+  const miniflare = keepingSignals(() => new Miniflare(miniflareOptions));
   const url = await miniflare.ready;
   return {
     url: `http://${options.host}:${url.port}`,
     adminToken: secrets.ADMIN_TOKEN,
     stop: () => miniflare.dispose(),
   };
+}
+
+/**
+ * Takes back the signal handlers that Miniflare installs: they would end the
+ * process at once, with the relay's leases and events unsaved. Its handler for
+ * the process's exit stays, so that workerd never outlives this process.
+ */
+function keepingSignals<T>(run: () => T): T {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const before = signals.map((signal) => process.listeners(signal));
+  const value = run();
+  for (const [i, signal] of signals.entries()) {
+    for (const listener of process.listeners(signal)) {
+      if (!before[i]!.includes(listener)) process.off(signal, listener);
+    }
+  }
+  return value;
 }
 
 /** The Worker as one ES module. */
