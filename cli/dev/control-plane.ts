@@ -22,7 +22,6 @@ export type LocalControlPlane = {
  */
 export async function startControlPlane(options: {
   readonly host: string;
-  /** 0: any free one. */
   readonly port: number;
   readonly stateDir: string;
 }): Promise<LocalControlPlane> {
@@ -42,9 +41,10 @@ export async function startControlPlane(options: {
     log: new Log(LogLevel.WARN),
   });
   const miniflare = keepingSignals(() => new Miniflare(miniflareOptions));
-  const url = await miniflare.ready;
+  // Its URL is of an entrance of its own, on loopback.
+  await miniflare.ready;
   return {
-    url: `http://${options.host}:${url.port}`,
+    url: `http://${options.host}:${options.port}`,
     adminToken: secrets.ADMIN_TOKEN,
     stop: () => miniflare.dispose(),
   };

@@ -1,0 +1,163 @@
+import { createServer } from "node:net";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createApiClient, type ApiClient } from "../../cli/api-client.ts";
+import { startControlPlane, type LocalControlPlane } from "../../cli/dev/control-plane.ts";
+import type { BootEvent } from "../../core/relay-protocol/events.ts";
+import type { Child } from "../support/lab/child.ts";
+import type { Lab } from "../support/lab/network.ts";
+import { waitFor } from "../support/lab/wait.ts";
+
+const PXEDGE = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+const RELAY_HTTP_PORT = 8080;
+
+/** pxedge in a lab: the control plane in the root namespace, the relay, a process of its own, on the LAN. */
+export type Site = {
+  readonly name: string;
+  readonly api: ApiClient;
+  /** Where machines reach the relay, e.g. `http://192.168.77.1:8080`. */
+  readonly relayUrl: string;
+  /** Registers a machine; returns its path in the API. */
+  addMachine(name: string, mac: string, more?: object): Promise<string>;
+  /** Orders an install. */
+  arm(machine: string, profile: string, more?: object): Promise<{ id: string }>;
+  attempts(
+    machine: string,
+  ): Promise<{ id: string; state: string; installs: number; reason: string | null }[]>;
+  /** The machine's events, oldest first. */
+  timeline(machine: string): Promise<BootEvent[]>;
+  /** Waits for an event of the machine; returns the first. */
+  waitForEvent(machine: string, stage: string, name: string, timeoutMs: number): Promise<BootEvent>;
+  /** Ends the relay without warning, as a power cut does. */
+  killRelay(): Promise<void>;
+  startRelay(): Promise<void>;
+  /** What the relay logged since it was started last. */
+  relayLog(): string;
+  stop(): Promise<void>;
+};
+
+/**
+ * Starts control plane and relay for a lab.
+ *
+ * @param tftpRoot where the boot files are
+ */
+export async function startSite(
+  lab: Lab,
+  options: { directory: string; tftpRoot: string; site?: object },
+): Promise<Site> {
+  const name = "lab";
+  mkdirSync(options.directory, { recursive: true });
+  const controlPlane = await startControlPlane({
+    host: lab.controlPlaneAddress,
+    port: await freePort(lab.controlPlaneAddress),
+    stateDir: join(options.directory, "control-plane"),
+  });
+  try {
+    return await startParts(lab, name, controlPlane, options);
+  } catch (error) {
+    await controlPlane.stop();
+    throw error;
+  }
+}
+
+async function startParts(
+  lab: Lab,
+  name: string,
+  controlPlane: LocalControlPlane,
+  options: { directory: string; tftpRoot: string; site?: object },
+): Promise<Site> {
+  const api = createApiClient(controlPlane.url, controlPlane.adminToken);
+  await api.request("PUT", `/sites/${name}`, options.site ?? {});
+
+  const stateDir = join(options.directory, "relay");
+  const config = join(options.directory, "relay.yaml");
+  writeFileSync(
+    config,
+    `controlPlane: { url: "${controlPlane.url}" }
+stateDir: ${stateDir}
+interfaces:
+  - name: ${lab.lanInterface}
+    dhcp:
+      { mode: server, range: [192.168.77.50, 192.168.77.99], router: ${lab.lanAddress}, dns: [${lab.lanAddress}], leaseSeconds: 3600 }
+tftp: { root: ${options.tftpRoot} }
+http: { port: ${RELAY_HTTP_PORT} }
+log: { level: debug, format: json }
+`,
+  );
+  const { token } = await api.request("POST", `/sites/${name}/join-tokens`);
+  const join_ = ["relay", "join", "--url", controlPlane.url, "--token", token, "--state-dir", stateDir];
+  await lab.exec(process.execPath, [PXEDGE, ...join_]);
+
+  let relay: Child | undefined;
+  const startRelay = async () => {
+    const child = await lab.spawn(process.execPath, [PXEDGE, "relay", "run", "--config", config]);
+    relay = child;
+    await waitFor(
+      () => {
+        if (child.process.exitCode !== null) throw new Error(`the relay ended:\n${child.output()}`);
+        return child.output().includes("the relay runs");
+      },
+      20_000,
+      () => `the relay did not come up:\n${child.output()}`,
+    );
+  };
+  await startRelay();
+
+  const path = (machine: string) => `/sites/${name}/machines/${machine}`;
+  const timeline = async (machine: string): Promise<BootEvent[]> =>
+    (await api.request("GET", `${path(machine)}/timeline`)).items;
+  return {
+    name,
+    api,
+    relayUrl: `http://${lab.lanAddress}:${RELAY_HTTP_PORT}`,
+    addMachine: async (machine, mac, more = {}) => {
+      await api.request("PUT", path(machine), { macs: [mac], ...more });
+      return path(machine);
+    },
+    arm: (machine, profile, more = {}) => api.request("POST", `${path(machine)}/arm`, { profile, ...more }),
+    attempts: async (machine) => (await api.request("GET", `${path(machine)}/attempts`)).items,
+    timeline,
+    waitForEvent: async (machine, stage, event, timeoutMs) =>
+      await waitFor(
+        async () => (await timeline(machine)).find((each) => each.stage === stage && each.name === event),
+        timeoutMs,
+        () =>
+          `no event ${stage} ${event} of ${machine}\n--- relay ---\n${(relay?.output() ?? "").slice(-3_000)}`,
+      ),
+    killRelay: async () => {
+      relay?.process.kill("SIGKILL");
+      await relay?.exited;
+    },
+    startRelay,
+    relayLog: () => relay?.output() ?? "",
+    stop: async () => {
+      await relay?.stop();
+      await controlPlane.stop();
+    },
+  };
+}
+
+/** Uploads files as an image. */
+export async function addImage(
+  api: ApiClient,
+  name: string,
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
+  const uploaded: Record<string, { sha256: string }> = {};
+  for (const [path, file] of Object.entries(files)) {
+    uploaded[path] = { sha256: await api.uploadFile(name, path, file) };
+  }
+  await api.request("PUT", `/images/${name}`, { files: uploaded });
+}
+
+async function freePort(host: string): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, host, () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
