@@ -1,7 +1,7 @@
 import type { TftpMode, TftpOption } from "./packet.ts";
 
 /** The block size of a client that asks for none, RFC 1350. */
-export const DEFAULT_BLOCK_SIZE_BYTES = 512;
+const DEFAULT_BLOCK_SIZE_BYTES = 512;
 
 /** The largest that can be asked for, RFC 2348: what UDP over IPv4 can carry, and some room. */
 export const MAX_BLOCK_SIZE_BYTES = 65_464;

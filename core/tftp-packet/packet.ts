@@ -34,16 +34,16 @@ export type TftpRequest = {
 };
 
 /** `| 3 | block | 0 to 65464 bytes |`; `block` is 16 bits and rolls over to 0. */
-export type TftpData = { readonly kind: "data"; readonly block: number; readonly data: Uint8Array };
+type TftpData = { readonly kind: "data"; readonly block: number; readonly data: Uint8Array };
 
 /** `| 4 | block |` */
-export type TftpAck = { readonly kind: "ack"; readonly block: number };
+type TftpAck = { readonly kind: "ack"; readonly block: number };
 
 /** `| 5 | code | message | 0 |` */
 export type TftpFailure = { readonly kind: "error"; readonly code: number; readonly message: string };
 
 /** `| 6 | name | 0 | value | 0 | …`, RFC 2347. */
-export type TftpOack = { readonly kind: "oack"; readonly options: readonly TftpOption[] };
+type TftpOack = { readonly kind: "oack"; readonly options: readonly TftpOption[] };
 
 /** Any TFTP message. */
 export type TftpPacket = TftpRequest | TftpData | TftpAck | TftpFailure | TftpOack;

@@ -4,7 +4,7 @@ import type { FileRefused, FileRoot } from "../boot-files/file-root.ts";
 import { memoryContent, streamedContent, type Content } from "./content.ts";
 import type { TftpLimits } from "./limits.ts";
 
-export type ContentOutcome =
+type ContentOutcome =
   | { readonly kind: "content"; readonly content: Content }
   | FileRefused
   /** Netascii needs the whole file in memory, and this one is too large for that. */

@@ -19,7 +19,7 @@ import type { TftpPeer } from "./transfer.ts";
 const REFUSALS_TOLD_PER_MINUTE = 300;
 
 /** The part of a pino logger that is used. */
-export type TftpLog = Record<
+type TftpLog = Record<
   "debug" | "info" | "warn" | "error",
   (fields: Record<string, unknown>, message: string) => void
 >;
@@ -43,7 +43,7 @@ export type TftpServerOptions = {
 };
 
 /** Counts since the start. */
-export type TftpStats = {
+type TftpStats = {
   /** Transfers running now. */
   readonly active: number;
   readonly sent: number;

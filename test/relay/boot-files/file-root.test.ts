@@ -23,7 +23,7 @@ beforeAll(async () => {
   await symlink("../tftp-private", join(root, "private"));
   await symlink("loop", join(root, "loop"));
   await symlink("tftp", join(folder, "current"));
-  execFileSync("mkfifo", [join(root, "pipe")]);
+  execFileSync("/usr/bin/mkfifo", [join(root, "pipe")]);
 });
 afterAll(() => rm(folder, { recursive: true }));
 

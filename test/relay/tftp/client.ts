@@ -5,7 +5,7 @@ import { decode, encode, type TftpPacket } from "../../../core/tftp-packet/index
 /** Longer than any server timer of these tests, shorter than a test. */
 const PATIENCE_MS = 3_000;
 
-export type Received = { readonly packet: TftpPacket; readonly from: RemoteInfo };
+type Received = { readonly packet: TftpPacket; readonly from: RemoteInfo };
 
 /** A TFTP client moved by hand, one datagram at a time. */
 export type Client = {

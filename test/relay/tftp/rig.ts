@@ -10,7 +10,7 @@ import { openClient, type Client } from "./client.ts";
 /** Impatient, so that tests of silence are short. */
 const LIMITS: Partial<TftpLimits> = { resendIntervalMs: 60, maxResends: 4 };
 
-export type LogLine = {
+type LogLine = {
   readonly level: string;
   readonly message: string;
   readonly fields: Record<string, unknown>;

@@ -76,7 +76,7 @@ describe("a server that cannot start says what to do", () => {
       await server.stop();`;
     // In a namespace of its own, where the threshold is the kernel's default whatever the host's is.
     const run = spawnSync(
-      "unshare",
+      "/usr/bin/unshare",
       [
         "--net",
         "sh",
