@@ -1,4 +1,5 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import type { Child, ExitStatus } from "./child.ts";
 import { waitFor } from "./wait.ts";
@@ -31,6 +32,8 @@ export type Machine = {
   readonly powerOn: () => Promise<void>;
   /** Pulls the plug. */
   readonly powerOff: () => Promise<void>;
+  /** Plugs the network cable in or pulls it; the firmware sees the link change. */
+  readonly setLink: (state: "on" | "off") => Promise<void>;
   /** The serial console since the last power-on, without terminal control sequences. */
   readonly consoleText: () => string;
   /** Waits until the console shows `pattern`; rejects with the console's end when it does not. */
@@ -39,6 +42,9 @@ export type Machine = {
   readonly waitForExit: (timeoutMs: number) => Promise<ExitStatus>;
 };
 
+/** The network card, by QEMU's name for it. */
+const NIC = "nic";
+const MONITOR_TIMEOUT_MS = 10_000;
 /** Enough of the console to see where a boot went wrong. */
 const CONSOLE_TAIL_CHARACTERS = 3_000;
 
@@ -65,6 +71,7 @@ const FIRMWARE: Record<MachineFirmware, { qemu: readonly string[]; code?: string
 export async function startMachine(lab: Lab, options: MachineOptions): Promise<Machine> {
   mkdirSync(options.directory, { recursive: true });
   const [command, ...qemuArguments] = machineArguments(options, await lab.addTap());
+  const monitorSocket = join(options.directory, "monitor.sock");
   let boots = 0;
   let consoleFile = "";
   let qemu: Child | undefined;
@@ -84,13 +91,20 @@ export async function startMachine(lab: Lab, options: MachineOptions): Promise<M
     await powerOff();
     boots += 1;
     consoleFile = join(options.directory, `console-${boots}.log`);
-    qemu = await lab.spawn(command!, [...qemuArguments, "-serial", `file:${consoleFile}`]);
+    qemu = await lab.spawn(command!, [
+      ...qemuArguments,
+      "-serial",
+      `file:${consoleFile}`,
+      "-monitor",
+      `unix:${monitorSocket},server=on,wait=off`,
+    ]);
   };
 
   await powerOn();
   return {
     powerOn,
     powerOff,
+    setLink: (state) => sendToMonitor(monitorSocket, `set_link ${NIC} ${state}`),
     consoleText,
     waitForConsole: async (pattern, timeoutMs) => {
       await waitFor(
@@ -116,7 +130,7 @@ export async function startMachine(lab: Lab, options: MachineOptions): Promise<M
 function machineArguments(options: MachineOptions, tap: string): readonly string[] {
   const { qemu, code, vars } = FIRMWARE[options.firmware];
   const args = [...qemu, "-accel", "tcg", "-smp", "1", "-m", String(options.memoryMb ?? 512)];
-  args.push("-display", "none", "-monitor", "none", "-no-reboot", "-nodefaults", "-no-user-config");
+  args.push("-display", "none", "-no-reboot", "-nodefaults", "-no-user-config");
   if (code !== undefined && vars !== undefined) {
     const ownVars = join(options.directory, "uefi-vars.fd");
     if (!existsSync(ownVars)) copyFileSync(vars, ownVars);
@@ -124,10 +138,14 @@ function machineArguments(options: MachineOptions, tap: string): readonly string
     args.push("-drive", `if=pflash,format=raw,unit=1,file=${ownVars}`);
   }
   args.push("-netdev", `tap,id=lan,ifname=${tap},script=no,downscript=no`);
+  if (code !== undefined) {
+    // The lab is IPv4 only: the firmware need not wait for routers that never answer.
+    args.push("-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n");
+  }
   // Without the empty romfile a UEFI machine's NIC would bring QEMU's iPXE along
   // and the firmware's own PXE stack would never be seen.
   const rom = options.firmware === "bios" ? "" : ",romfile=";
-  args.push("-device", `virtio-net-pci,netdev=lan,mac=${options.mac},bootindex=0${rom}`);
+  args.push("-device", `virtio-net-pci,netdev=lan,id=${NIC},mac=${options.mac},bootindex=0${rom}`);
   for (const [index, disk] of (options.disks ?? []).entries()) {
     args.push("-drive", `if=none,id=disk${index},format=raw,file=${disk}`);
     args.push("-device", `virtio-blk-pci,drive=disk${index},bootindex=${index + 1}`);
@@ -135,6 +153,27 @@ function machineArguments(options: MachineOptions, tap: string): readonly string
   if (options.uuid !== undefined) args.push("-uuid", options.uuid);
   if (options.serialNumber !== undefined) args.push("-smbios", `type=1,serial=${options.serialNumber}`);
   return [...args, ...(options.qemuArguments ?? [])];
+}
+
+/** One command to QEMU's monitor; done when its prompt is back. @throws when QEMU does not answer. */
+async function sendToMonitor(socketPath: string, command: string): Promise<void> {
+  const socket = connect(socketPath);
+  try {
+    let text = "";
+    let failure: Error | undefined;
+    socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    socket.on("error", (error) => (failure = error));
+    const prompts = (count: number) => () => {
+      if (failure !== undefined) throw failure;
+      return text.split("(qemu) ").length > count;
+    };
+    const describe = () => `QEMU's monitor does not answer to "${command}": ${text}`;
+    await waitFor(prompts(1), MONITOR_TIMEOUT_MS, describe);
+    socket.write(`${command}\n`);
+    await waitFor(prompts(2), MONITOR_TIMEOUT_MS, describe);
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** Drops what moves a cursor or colours text; firmware writes much of it. */

@@ -77,10 +77,8 @@ export async function createLab(): Promise<Lab> {
 
   try {
     await run("ip", ["netns", "add", namespace]);
-    await run("ip", [
-      ...["link", "add", rootInterface, "type", "veth"],
-      ...["peer", "name", WAN_INTERFACE, "netns", namespace],
-    ]);
+    const peer = ["peer", "name", WAN_INTERFACE, "netns", namespace];
+    await run("ip", ["link", "add", rootInterface, "type", "veth", ...peer]);
     await run("ip", ["address", "add", `${controlPlaneAddress}/30`, "dev", rootInterface]);
     await run("ip", ["link", "set", rootInterface, "up"]);
     await inside("link", "set", "lo", "up");

@@ -79,12 +79,21 @@ function dnsmasqArguments(
 ): readonly string[] {
   const base = lab.lanAddress.replace(/\d+$/, "");
   return [
-    ...["--conf-file=/dev/null", "--keep-in-foreground", "--user=root", "--log-facility=-", "--log-dhcp"],
+    "--conf-file=/dev/null",
+    "--keep-in-foreground",
+    "--user=root",
+    "--log-facility=-",
+    "--log-dhcp",
     // No DNS of its own; an installer is content with the address of a name server.
-    ...["--port=0", `--dhcp-option=option:dns-server,${lab.lanAddress}`],
-    ...[`--interface=${lab.lanInterface}`, "--bind-interfaces", `--dhcp-leasefile=${directory}/leases`],
-    ...["--dhcp-authoritative", `--dhcp-range=${base}50,${base}99,1h`],
-    ...["--enable-tftp", `--tftp-root=${tftpRoot}`],
+    "--port=0",
+    `--dhcp-option=option:dns-server,${lab.lanAddress}`,
+    `--interface=${lab.lanInterface}`,
+    "--bind-interfaces",
+    `--dhcp-leasefile=${directory}/leases`,
+    "--dhcp-authoritative",
+    `--dhcp-range=${base}50,${base}99,1h`,
+    "--enable-tftp",
+    `--tftp-root=${tftpRoot}`,
     "--dhcp-match=set:ipxe,175",
     "--dhcp-match=set:bios,option:client-arch,0",
     "--dhcp-match=set:efi-x86,option:client-arch,7",
