@@ -1,3 +1,6 @@
+/** What a template can insert: a number or a boolean keeps its type in languages that have types. */
+export type Scalar = string | number | boolean;
+
 /**
  * A value made fit for the language it lands in, or the reason why that
  * language cannot carry it there. There is no third outcome: what a real
@@ -8,15 +11,35 @@ export type Escaped =
   | { readonly kind: "refused"; readonly reason: string };
 
 /**
+ * How a place takes in a section of another language:
+ * - `same`: the place is of that language already, values need nothing more;
+ * - `through`: the section's text is the place's text, character by character,
+ *   and continues `before`; values are escaped for both, inwards out;
+ * - `whole`: the section is rendered on its own and then inserted as one value;
+ * - `refused`: its text would be read neither way for certain.
+ */
+export type Embedding =
+  | { readonly kind: "same" }
+  | { readonly kind: "through"; readonly before: string }
+  | { readonly kind: "whole" }
+  | { readonly kind: "refused"; readonly reason: string };
+
+/**
  * One run through a text in one language. It is fed everything in the order
  * of output, because what a value needs depends on where it lands: a `#`
  * matters at the start of a word, a quote means something else inside quotes.
  */
 export type Encoder = {
-  /** Takes in text of the template's author, which goes out as it is. */
-  literal(text: string): void;
+  /**
+   * Takes in text of the template's author, which goes out as it is. Returns
+   * why it spoils the value right before it, or `null`: some languages take
+   * a value only as a whole, which shows by what follows.
+   */
+  literal(text: string): string | null;
   /** Escapes a value for the place reached; refused values leave the place unchanged. */
-  value(value: string): Escaped;
+  value(value: Scalar): Escaped;
+  /** How a section in `language`, the name of a context, would be taken in at the place reached. */
+  embed(language: string): Embedding;
 };
 
 /** An escaping context: a language that values are escaped for. */
@@ -30,7 +53,7 @@ export function escaped(text: string): Escaped {
   return { kind: "escaped", text };
 }
 
-export function refused(reason: string): Escaped {
+export function refused(reason: string): { readonly kind: "refused"; readonly reason: string } {
   return { kind: "refused", reason };
 }
 

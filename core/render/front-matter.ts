@@ -1,5 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import type { Node, YAMLMap } from "yaml";
+import type { Scalar } from "./context.ts";
 import { isContextName } from "./contexts.ts";
 import type { ContextName } from "./contexts.ts";
 import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
@@ -13,6 +14,8 @@ export type FrontMatter = {
   readonly variables: Readonly<Record<string, VariableDeclaration>>;
   /** Names that `{{{x}}}` may insert without escaping. */
   readonly raw: readonly string[];
+  /** Sets of variables by name, to preview the template with; each fits the declarations. */
+  readonly examples: Readonly<Record<string, Readonly<Record<string, Scalar>>>>;
 };
 
 /** Names the control plane gives to every template; a declared variable cannot take them. */
@@ -57,6 +60,7 @@ export function parseFrontMatter(
   let description = "";
   let variables: Record<string, VariableDeclaration> = {};
   let raw: string[] = [];
+  let examplesNode: unknown = null;
   for (const { key, node, keyNode } of entries(document.contents)) {
     const value = scalar(node);
     switch (key) {
@@ -75,6 +79,9 @@ export function parseFrontMatter(
       case "raw":
         raw = readNames(node, fail);
         break;
+      case "examples":
+        examplesNode = node;
+        break;
       default:
         fail("unknown-key", `unknown key ${key} in front matter`, keyNode);
     }
@@ -83,7 +90,9 @@ export function parseFrontMatter(
     if (!document.contents.has("kind")) fail("unknown-kind", "front matter must name a kind", 0);
     return null;
   }
-  return { kind, description, variables, raw };
+  // Last, as the variables they are checked against may stand behind them.
+  const examples = examplesNode === null ? {} : readExamples(examplesNode, variables, fail);
+  return { kind, description, variables, raw, examples };
 }
 
 type Fail = (code: TemplateProblemCode, message: string, node: unknown, variable?: string) => void;
@@ -110,6 +119,37 @@ function readNames(node: unknown, fail: Fail): string[] {
     else fail("bad-front-matter", "raw must be a list of names", item);
   }
   return names;
+}
+
+function readExamples(
+  node: unknown,
+  variables: Readonly<Record<string, VariableDeclaration>>,
+  fail: Fail,
+): Record<string, Record<string, Scalar>> {
+  const examples = Object.create(null) as Record<string, Record<string, Scalar>>;
+  if (!isMap(node)) {
+    fail("bad-front-matter", "examples must be a mapping of names to variables", node);
+    return examples;
+  }
+  for (const { key: name, node: example } of entries(node)) {
+    if (!isMap(example)) {
+      fail("bad-example", `example ${name} must be a mapping of variables`, example);
+      continue;
+    }
+    const values = Object.create(null) as Record<string, Scalar>;
+    for (const { key, node: valueNode, keyNode } of entries(example)) {
+      const value = scalar(valueNode);
+      const declaration = Object.hasOwn(variables, key) ? variables[key] : undefined;
+      const problem = declaration === undefined ? null : valueProblem(declaration, value);
+      if (declaration === undefined) {
+        fail("bad-example", `example ${name} gives ${key}, which is not declared`, keyNode, key);
+      } else if (problem !== null) {
+        fail("bad-example", `example ${name}: ${key} ${problem.message}`, valueNode, key);
+      } else values[key] = value as Scalar;
+    }
+    examples[name] = values;
+  }
+  return examples;
 }
 
 function readVariables(map: YAMLMap, fail: Fail): Record<string, VariableDeclaration> {

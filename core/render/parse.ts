@@ -10,6 +10,9 @@ import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
 /** Longest template taken, in UTF-16 code units. */
 export const MAX_TEMPLATE_LENGTH = 256 * 1024;
 
+/** Sections within sections; the limit keeps a hostile template from exhausting the stack. */
+export const MAX_DEPTH = 32;
+
 /** A place in the whole text, front matter included; both count from 1. */
 export type Place = { readonly line: number; readonly column: number };
 
@@ -23,7 +26,12 @@ export type TemplateNode =
       readonly children: readonly TemplateNode[];
       readonly place: Place;
     }
-  | { readonly kind: "context"; readonly context: ContextName; readonly children: readonly TemplateNode[] };
+  | {
+      readonly kind: "context";
+      readonly context: ContextName;
+      readonly children: readonly TemplateNode[];
+      readonly place: Place;
+    };
 
 /** A template found free of every problem that shows without values. */
 export type ParsedTemplate = FrontMatter & { readonly nodes: readonly TemplateNode[] };
@@ -67,7 +75,7 @@ export function parseInlineTemplate(kind: ContextName, body: string): ParsedTemp
     problems.push({ code: "oversize", message: "a template holds at most 256 KiB", line: 1, column: 1 });
     throw new TemplateError(problems, null);
   }
-  const frontMatter: FrontMatter = { kind, description: "", variables: {}, raw: [] };
+  const frontMatter: FrontMatter = { kind, description: "", variables: {}, raw: [], examples: {} };
   const nodes = parseBody(body, 0, frontMatter, (problem) => void problems.push(problem));
   if (problems.length > 0) throw new TemplateError(problems, null);
   return { ...frontMatter, nodes };
@@ -102,7 +110,7 @@ function parseBody(
     return [];
   }
 
-  const walk = (spans: TemplateSpans, contexts: readonly ContextName[]): TemplateNode[] => {
+  const walk = (spans: TemplateSpans, contexts: readonly ContextName[], depth: number): TemplateNode[] => {
     const nodes: TemplateNode[] = [];
     for (const span of spans) {
       const [type, name, start] = span;
@@ -123,18 +131,21 @@ function parseBody(
           break;
         case "#":
         case "^":
-          if (!isContextName(name)) {
+          if (depth === MAX_DEPTH) {
+            fail("too-deep", `sections are nested more than ${MAX_DEPTH} deep`, start, name);
+          } else if (!isContextName(name)) {
             nodes.push({
               kind: "section",
               name,
               inverted: type === "^",
-              children: walk(children(), contexts),
+              children: walk(children(), contexts, depth + 1),
               place,
             });
           } else if (type === "^" || contexts.includes(name)) {
             fail("misplaced-context", `the context ${name} cannot be inverted or lie in itself`, start, name);
           } else {
-            nodes.push({ kind: "context", context: name, children: walk(children(), [...contexts, name]) });
+            const inner = walk(children(), [...contexts, name], depth + 1);
+            nodes.push({ kind: "context", context: name, children: inner, place });
           }
           break;
         case ">":
@@ -149,7 +160,7 @@ function parseBody(
     }
     return nodes;
   };
-  return walk(spans, frontMatter === null ? [] : [frontMatter.kind]);
+  return walk(spans, frontMatter === null ? [] : [frontMatter.kind], 0);
 }
 
 /** mustache reports an unclosed section where it gave up; a person looks for where it opens. */

@@ -10,8 +10,10 @@ export type TemplateProblemCode =
   | "reserved-name"
   | "bad-default"
   | "bad-pattern"
+  | "bad-example"
   | "syntax"
   | "unclosed-section"
+  | "too-deep"
   | "undeclared-raw"
   | "partial-refused"
   | "misplaced-context"
@@ -20,7 +22,8 @@ export type TemplateProblemCode =
   | "wrong-type"
   | "pattern-mismatch"
   | "unresolved-variable"
-  | "unrenderable-value";
+  | "unrenderable-value"
+  | "output-too-large";
 
 /** One thing wrong, and where. Lines and columns count from 1, over the whole text with its front matter. */
 export type TemplateProblem = {

@@ -1,9 +1,16 @@
-import type { Encoder } from "./context.ts";
-import { CONTEXTS } from "./contexts.ts";
+import type { Scalar } from "./context.ts";
+import { blameForSection, createOutput, openLayer, writeLiteral, writeScalar } from "./output.ts";
+import type { Blamed, Output } from "./output.ts";
 import type { ParsedTemplate, Place, TemplateNode } from "./parse.ts";
 import { TemplateError } from "./problems.ts";
 import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
 import { valueProblem, withDefaults } from "./variables.ts";
+
+/**
+ * How much a template may write, in characters as they are before escaping:
+ * loops over large values could else fill the memory.
+ */
+export const MAX_OUTPUT_LENGTH = 4 * 1024 * 1024;
 
 /** The values a template is rendered with: variables, and what the control plane adds (`machine`, `urls` …). */
 export type View = Readonly<Record<string, unknown>>;
@@ -12,7 +19,8 @@ export type View = Readonly<Record<string, unknown>>;
  * Renders a template, every value escaped for the context it lands in.
  *
  * @throws TemplateError `missing-variable`, `wrong-type`, `pattern-mismatch`,
- *   `unresolved-variable` or `unrenderable-value`: all of them at once, with
+ *   `unresolved-variable`, `unrenderable-value`, `misplaced-context` or
+ *   `output-too-large`: all of them at once, with
  *   the template's name
  */
 export function renderTemplate(
@@ -50,52 +58,91 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
     if (problem !== null) report(problem.code, `variable ${name} ${problem.message}`, start, name);
   }
 
-  let text = "";
-  const emitLiteral = (piece: string, encoders: readonly Encoder[]): void => {
-    for (const encoder of encoders) encoder.literal(piece);
-    text += piece;
+  const refuse = ({ name, place }: Blamed, reason: string): void =>
+    report("unrenderable-value", `value of ${name} cannot be rendered: ${reason}`, place, name);
+
+  let written = 0;
+  /** Whether there is room for so much more; where there is not, the rest is not walked. */
+  const hasRoom = (length: number, { name, place }: Blamed): boolean => {
+    written += length;
+    if (written <= MAX_OUTPUT_LENGTH) return true;
+    report("output-too-large", `more than ${MAX_OUTPUT_LENGTH} characters are written`, place, name);
+    return false;
   };
 
-  const emitValue = (
-    node: TemplateNode & { kind: "value" },
-    value: unknown,
-    encoders: readonly Encoder[],
-  ): void => {
+  const emitLiteral = (text: string, output: Output): void => {
+    written += text.length;
+    const problem = writeLiteral(output, text);
+    if (problem !== null) refuse(problem.spoiled, problem.reason);
+  };
+
+  const emitValue = (node: TemplateNode & { kind: "value" }, value: unknown, output: Output): void => {
+    const scalar = toScalar(value);
+    if (scalar === null) return refuse(node, "it is not text, a number or a boolean");
+    const plain = String(scalar);
+    if (!plain.isWellFormed()) return refuse(node, "it is not well-formed Unicode");
+    if (!hasRoom(plain.length, node)) return;
+    if (node.raw) return emitLiteral(plain, output);
     const { name, place } = node;
-    const refuse = (reason: string): void =>
-      report("unrenderable-value", `value of ${name} cannot be rendered: ${reason}`, place, name);
-    const plain = plainText(value);
-    if (plain === null) return refuse("it is not text, a number or a boolean");
-    if (!plain.isWellFormed()) return refuse("it is not well-formed Unicode");
-    if (node.raw) return emitLiteral(plain, encoders);
-    let piece = plain;
-    // Inwards out: what the inner language makes of it must survive the outer one.
-    for (const encoder of encoders.toReversed()) {
-      const result = encoder.value(piece);
-      if (result.kind === "refused") return refuse(result.reason);
-      piece = result.text;
-    }
-    text += piece;
+    output.values.push({ name, place, value: scalar });
+    const reason = writeScalar(output, scalar, { name, place });
+    if (reason !== null) refuse(node, reason);
   };
 
-  const walk = (
-    nodes: readonly TemplateNode[],
+  const emitSection = (
+    node: TemplateNode & { kind: "context" },
     frames: readonly unknown[],
-    encoders: readonly Encoder[],
+    output: Output,
   ): void => {
+    const { context: name, place } = node;
+    const refuseSection = (reason: string): void =>
+      report("misplaced-context", `the section ${name} cannot stand here: ${reason}`, place, name);
+    const embedding = output.layers.at(-1)!.encoder.embed(name);
+    switch (embedding.kind) {
+      case "refused":
+        return refuseSection(embedding.reason);
+      case "same":
+        return walk(node.children, frames, output);
+      case "through": {
+        const { layers } = output;
+        const layer = openLayer(name);
+        layer.encoder.literal(embedding.before);
+        output.layers = [...layers, layer];
+        walk(node.children, frames, output);
+        output.layers = layers;
+        return;
+      }
+      case "whole": {
+        const section = createOutput(name);
+        const before = problems.size;
+        walk(node.children, frames, section);
+        // What is wrong inside would only be told a second time.
+        if (problems.size > before) return;
+        output.values.push(...section.values);
+        const reason = writeScalar(output, section.text, { name, place });
+        if (reason === null) return;
+        if (section.values.length === 0) return refuseSection(reason);
+        for (const blamed of blameForSection(section, output)) refuse(blamed, reason);
+        return;
+      }
+    }
+  };
+
+  const walk = (nodes: readonly TemplateNode[], frames: readonly unknown[], output: Output): void => {
     for (const node of nodes) {
+      if (written > MAX_OUTPUT_LENGTH) return;
       switch (node.kind) {
         case "text":
-          emitLiteral(node.text, encoders);
+          emitLiteral(node.text, output);
           break;
         case "context":
-          walk(node.children, frames, [...encoders, CONTEXTS[node.context].open()]);
+          emitSection(node, frames, output);
           break;
         case "value": {
           const value = lookUp(frames, node.name);
           if (value === undefined || value === null) {
             report("unresolved-variable", `variable ${node.name} resolves to nothing`, node.place, node.name);
-          } else emitValue(node, value, encoders);
+          } else emitValue(node, value, output);
           break;
         }
         case "section": {
@@ -106,15 +153,19 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
             break;
           }
           for (const frame of iterations(value, node.inverted)) {
-            walk(node.children, frame === INHERIT ? frames : [...frames, frame], encoders);
+            walk(node.children, frame === INHERIT ? frames : [...frames, frame], output);
           }
           break;
         }
       }
     }
   };
-  walk(template.nodes, [view], [CONTEXTS[template.kind].open()]);
-  return { text, problems: [...problems.values()].sort((a, b) => a.line - b.line || a.column - b.column) };
+  const output = createOutput(template.kind);
+  walk(template.nodes, [view], output);
+  return {
+    text: output.text,
+    problems: [...problems.values()].sort((a, b) => a.line - b.line || a.column - b.column),
+  };
 }
 
 /** A run of a section that adds no frame of its own. */
@@ -143,9 +194,7 @@ function own(holder: unknown, key: string): unknown {
   return Object.hasOwn(holder, key) ? (holder as Record<string, unknown>)[key] : undefined;
 }
 
-function plainText(value: unknown): string | null {
-  if (typeof value === "string") return value;
-  if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value)))
-    return String(value);
-  return null;
+function toScalar(value: unknown): Scalar | null {
+  if (typeof value === "string" || typeof value === "boolean") return value;
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
 }

@@ -1,3 +1,4 @@
+import type { Scalar } from "./context.ts";
 import type { TemplateProblemCode } from "./problems.ts";
 
 export type VariableType = "string" | "number" | "boolean";
@@ -7,7 +8,7 @@ export type VariableDeclaration = {
   readonly type: VariableType;
   /** A required variable without a default must be given. */
   readonly required: boolean;
-  readonly default?: string | number | boolean;
+  readonly default?: Scalar;
   /** Matches the whole value, as text. */
   readonly pattern?: RegExp;
   readonly description: string;

@@ -9,14 +9,22 @@ export const ipxe: EscapingContext = {
   open() {
     const words = createWordTracker();
     return {
-      literal: (text) => words.feed(text),
-      value(value) {
-        if (hasControl(value)) return refused("iPXE cannot carry control characters or line ends");
-        const problem = ipxeWordProblem(value, words.word);
-        if (problem !== null) return refused(problem);
-        words.feed(value);
-        return escaped(value);
+      literal(text) {
+        words.feed(text);
+        return null;
       },
+      value(value) {
+        const text = String(value);
+        if (hasControl(text)) return refused("iPXE cannot carry control characters or line ends");
+        const problem = ipxeWordProblem(text, words.word);
+        if (problem !== null) return refused(problem);
+        words.feed(text);
+        return escaped(text);
+      },
+      embed: (language) =>
+        language === "kernel-args"
+          ? { kind: "through", before: words.word }
+          : refused("an iPXE script takes in kernel arguments only"),
     };
   },
 };

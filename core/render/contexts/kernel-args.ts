@@ -20,14 +20,17 @@ export const kernelArgs: EscapingContext = {
       literal(text) {
         if (text.split('"').length % 2 === 0) insideQuotes = !insideQuotes;
         words.feed(text);
+        return null;
       },
       value(value) {
+        const text = String(value);
         if (insideQuotes) return refused("it stands inside quotes, which only some readers understand");
-        const problem = kernelProblem(value) ?? ipxeWordProblem(value, words.word);
+        const problem = kernelProblem(text) ?? ipxeWordProblem(text, words.word);
         if (problem !== null) return refused(problem);
-        words.feed(value);
-        return escaped(value);
+        words.feed(text);
+        return escaped(text);
       },
+      embed: () => refused("kernel arguments take in no other language"),
     };
   },
 };

@@ -1,6 +1,9 @@
 import { escaped, hasControl, refused } from "../context.ts";
 import type { EscapingContext } from "../context.ts";
 
+/** Owner, question and type: what follows is the value. */
+const VALUE_START = /^\s*[^\s#]\S*\s+\S+\s+\S+\s/;
+
 /**
  * Debian preseed files as debconf-set-selections reads them:
  * `OWNER QUESTION TYPE VALUE`, one a line, the value reaching from the one
@@ -18,13 +21,20 @@ export const preseed: EscapingContext = {
       line = line.slice(line.lastIndexOf("\n") + 1);
     };
     return {
-      literal: feed,
-      value(value) {
+      literal(text) {
+        feed(text);
+        return null;
+      },
+      value(given) {
+        const value = String(given);
         if (hasControl(value)) return refused("a preseed value is one line without control characters");
         if (value.endsWith("\\")) return refused("a final backslash would join the next line");
         if (value !== value.trim()) return refused("a preseed value cannot start or end with white space");
         const inComment = /^\s*#/.test(line);
-        if (!inComment && !/^\s*\S+\s+\S+\s+\S+\s/.test(line)) {
+        if (!inComment && /\\n/.test(line.slice(-1) + value)) {
+          return refused("debconf's database reads \\n as a line end");
+        }
+        if (!inComment && !VALUE_START.test(line)) {
           if (value === "" || /\s/.test(value)) {
             return refused("owner, question and type are words without white space");
           }
@@ -32,6 +42,11 @@ export const preseed: EscapingContext = {
         }
         feed(value);
         return escaped(value);
+      },
+      embed() {
+        const start = VALUE_START.exec(line);
+        if (start === null) return refused("another language stands in the value of a question only");
+        return { kind: "through", before: line.slice(start[0].length) };
       },
     };
   },

@@ -13,8 +13,12 @@ export const shell: EscapingContext = {
   open() {
     const scanner = createShellScanner();
     return {
-      literal: (text) => scanner.feed(text),
-      value(value) {
+      literal(text) {
+        scanner.feed(text);
+        return null;
+      },
+      value(given) {
+        const value = String(given);
         if (value.includes("\0")) return refused("the shell cannot carry a NUL");
         const place = scanner.place();
         if (place.kind === "obstacle") return refused(place.reason);
@@ -24,6 +28,11 @@ export const shell: EscapingContext = {
         const quoted = `'${value.replaceAll("'", "'\\''")}'`;
         scanner.feed(quoted);
         return escaped(quoted);
+      },
+      embed() {
+        const place = scanner.place();
+        if (place.kind === "word") return { kind: "whole" };
+        return refused(place.kind === "comment" ? "it stands in a comment" : place.reason);
       },
     };
   },

@@ -18,6 +18,8 @@ const view = {
     answers: "http://192.168.77.1:8080/a/CAP/",
     events: "http://192.168.77.1:8080/e/CAP/",
   },
+  mirrorHost: "mirror.example",
+  securityHost: "security.example",
 };
 const full = {
   ...view,
@@ -42,7 +44,7 @@ test("renders with nothing but what the control plane gives", () => {
 
 test("says all that is missing", () => {
   const missing = checkTemplate(template, {}).map((problem) => problem.variable);
-  expect(new Set(missing)).toEqual(new Set(["machine.name", "attempt.id", "urls.events"]));
+  expect(new Set(missing)).toEqual(new Set(["mirrorHost", "machine.name", "attempt.id", "urls.events"]));
 });
 
 test.each([

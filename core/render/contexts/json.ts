@@ -1,0 +1,67 @@
+import { escaped, refused } from "../context.ts";
+import type { EscapingContext } from "../context.ts";
+import { createEscapeTracker } from "./escape-tracker.ts";
+
+/**
+ * JSON (RFC 8259), as Ignition configurations are. A value in the place of a
+ * JSON value or of a member's name becomes one, with its quotes, and numbers
+ * and booleans keep their type; inside a string of the author's it is escaped
+ * without quotes.
+ */
+export const json: EscapingContext = {
+  title: "JSON",
+  open() {
+    const escape = createEscapeTracker();
+    let insideString = false;
+    /** Whether the string being written is empty so far. */
+    let emptyString = true;
+    /** The last character outside strings that is no white space. */
+    let last = "";
+    let afterValue = false;
+
+    const step = (char: string): boolean => {
+      if (insideString) {
+        if (char === '"' && !escape.pending) insideString = false;
+        escape.feed(char);
+        emptyString = false;
+        return true;
+      }
+      if (/\s/.test(char)) return true;
+      const fits = !afterValue || ",]}:".includes(char);
+      afterValue = false;
+      last = char;
+      if (char === '"') {
+        insideString = true;
+        emptyString = true;
+      }
+      return fits;
+    };
+    const takesValue = (): boolean => !afterValue && (last === "" || "[{:,".includes(last));
+
+    return {
+      literal(text) {
+        let fits = true;
+        for (const char of text) fits = step(char) && fits;
+        return fits ? null : "a whole JSON value is followed by a comma, a colon or a closing bracket only";
+      },
+      value(value) {
+        if (insideString) {
+          if (escape.pending) return refused("a backslash stands before it");
+          const text = JSON.stringify(String(value)).slice(1, -1);
+          if (text !== "") emptyString = false;
+          return escaped(text);
+        }
+        if (!takesValue()) return refused("a JSON value cannot stand here");
+        // JSON.stringify follows the ECMAScript rule for numbers, which is within JSON's.
+        const text = JSON.stringify(last === "{" ? String(value) : value);
+        afterValue = true;
+        return escaped(text);
+      },
+      embed() {
+        if (insideString && !emptyString) return refused("it must be the first thing in its string");
+        if (!insideString && !takesValue()) return refused("a JSON value cannot stand here");
+        return { kind: "whole" };
+      },
+    };
+  },
+};

@@ -1,0 +1,76 @@
+import { escaped, hasControl, refused } from "../context.ts";
+import type { Escaped, EscapingContext, Scalar } from "../context.ts";
+import { createTomlScanner } from "./toml-scanner.ts";
+
+/**
+ * TOML 1.0. A value in the place of a key or a value becomes a basic string,
+ * or a number or boolean where it is one; inside a one-line string of the
+ * author's it is escaped, or refused where that string has no escapes.
+ */
+export const toml: EscapingContext = {
+  title: "TOML",
+  open() {
+    const scanner = createTomlScanner();
+    return {
+      literal(text) {
+        return scanner.feed(text) ? null : "a whole TOML value is followed by the end of its place only";
+      },
+      value(value) {
+        const place = scanner.place();
+        const text = String(value);
+        switch (place.kind) {
+          case "obstacle":
+            return refused(place.reason);
+          case "comment":
+            return hasControl(text) ? refused("a comment carries no control characters") : escaped(text);
+          case "basic":
+            return fed(scanner, escapeBasic(text));
+          case "literal":
+            if (text.includes("'") || hasControl(text)) {
+              return refused("single quotes carry no ' and no control characters: use double quotes");
+            }
+            return fed(scanner, text);
+          case "key":
+          case "value":
+            scanner.close();
+            return escaped(place.kind === "key" ? `"${escapeBasic(text)}"` : formatTomlValue(value));
+        }
+      },
+      embed() {
+        const place = scanner.place();
+        switch (place.kind) {
+          case "value":
+            return { kind: "whole" };
+          case "basic":
+          case "literal":
+            return place.first ? { kind: "whole" } : refused("it must be the first thing in its string");
+          case "obstacle":
+            return refused(place.reason);
+          case "key":
+          case "comment":
+            return refused("another language stands in a value only");
+        }
+      },
+    };
+  },
+};
+
+function fed(scanner: { feed(text: string): boolean }, text: string): Escaped {
+  scanner.feed(text);
+  return escaped(text);
+}
+
+function formatTomlValue(value: Scalar): string {
+  if (typeof value === "string") return `"${escapeBasic(value)}"`;
+  if (typeof value === "boolean" || Number.isSafeInteger(value)) return String(value);
+  // Past 64 bits an integer is an error; as a float it has the value JavaScript gave it.
+  const text = String(value);
+  return /[.e]/.test(text) ? text : `${text}.0`;
+}
+
+function escapeBasic(value: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return value.replace(/["\\\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]/g, (char) =>
+    char === '"' || char === "\\" ? `\\${char}` : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,0 +1,62 @@
+import { escaped, hasControl, refused } from "../context.ts";
+import type { Escaped, EscapingContext } from "../context.ts";
+import { createXmlScanner } from "./xml-scanner.ts";
+
+/**
+ * XML 1.0, as AutoYaST profiles and Windows' unattend.xml are. Values stand in
+ * the text of an element, in a quoted attribute or in CDATA. What a parser
+ * would normalise (a CR anywhere, white space in attributes) goes in as a
+ * character reference; the characters XML 1.0 has no way to write are refused.
+ */
+export const xml: EscapingContext = {
+  title: "XML",
+  open() {
+    const scanner = createXmlScanner();
+    const encode = (value: string): Escaped => {
+      const place = scanner.place();
+      if (place.kind === "obstacle") return refused(place.reason);
+      // Section 2.2, Char: no way to write these, not even as a reference.
+      // oxlint-disable-next-line no-control-regex
+      if (/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/.test(value)) {
+        return refused("XML 1.0 cannot carry most control characters");
+      }
+      switch (place.kind) {
+        case "text":
+          return escaped(value.replace(/[&<>\r]/g, reference));
+        case "attribute":
+          return escaped(value.replace(/[&<>"'\t\n\r]/g, reference));
+        case "cdata":
+          // A ] at the end could become a part of the author's ]]>.
+          if (/\]\]>|\]$|\r/.test(place.before.slice(-2) + value)) {
+            return refused("CDATA cannot carry ]]>, a final ] or a CR: leave CDATA out, the text is escaped");
+          }
+          return escaped(value);
+        case "comment":
+          return /--|^-|-$/.test(value) || hasControl(value)
+            ? refused("a comment cannot carry --, nor - at either end, nor control characters")
+            : escaped(value);
+      }
+    };
+    return {
+      literal(text) {
+        scanner.feed(text);
+        return null;
+      },
+      value(value) {
+        const result = encode(String(value));
+        if (result.kind === "escaped") scanner.feed(result.text);
+        return result;
+      },
+      embed() {
+        const place = scanner.place();
+        if (place.kind === "obstacle") return refused(place.reason);
+        if (place.kind === "comment") return refused("it stands in a comment");
+        return place.first ? { kind: "whole" } : refused("it must come first in its text");
+      },
+    };
+  },
+};
+
+function reference(char: string): string {
+  return `&#${char.codePointAt(0)};`;
+}

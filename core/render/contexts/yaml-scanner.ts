@@ -1,0 +1,269 @@
+import { createEscapeTracker } from "./escape-tracker.ts";
+
+/** Where in a YAML document a value would land. */
+export type YamlPlace =
+  /** A whole node; `keyOnly` where only a mapping's key can start. */
+  | { readonly kind: "node"; readonly keyOnly: boolean }
+  | { readonly kind: "double"; readonly first: boolean; readonly column: number }
+  | { readonly kind: "single"; readonly first: boolean; readonly column: number }
+  | { readonly kind: "block"; readonly startsLine: boolean }
+  | { readonly kind: "comment" }
+  | { readonly kind: "obstacle"; readonly reason: string };
+
+/** Follows YAML closely enough to know where a node may start and which style holds. */
+export type YamlScanner = {
+  /** Returns why the text spoils a value right before it, or `null`. */
+  feed(text: string): string | null;
+  /** Feeds the text of a whole node that was written for a value. */
+  feedNode(text: string, keyOnly: boolean): void;
+  place(): YamlPlace;
+  /** The block scalar that the next line may continue, whatever its indentation will be. */
+  openBlock(): { readonly folded: boolean; readonly text: string } | null;
+};
+
+type Mode = "ready" | "plain" | "double" | "single" | "closed" | "comment" | "header" | "block";
+
+/** What of a line matters later; kept small, as it is looked at with every character. */
+type Line = {
+  readonly column: number;
+  /** Whether there are only blanks so far, and whether a tab is among them. */
+  readonly blank: boolean;
+  readonly tab: boolean;
+  readonly head: string;
+  readonly last: string;
+};
+
+const START_OF_LINE: Line = { column: 0, blank: true, tab: false, head: "", last: "" };
+
+function advance({ column, blank, tab, head }: Line, char: string): Line {
+  if (char === "\n") return START_OF_LINE;
+  return {
+    // Characters, not code units: it is compared with columns of ASCII only.
+    column: column + 1,
+    blank: blank && (char === " " || char === "\t"),
+    tab: tab || char === "\t",
+    head: head.length < 4 ? head + char : head,
+    last: char,
+  };
+}
+
+/** A key is searched for in 1,024 characters (YAML 1.2, section 7.4.2). */
+const MAX_KEY_LENGTH = 1000;
+
+export function createYamlScanner(): YamlScanner {
+  const escape = createEscapeTracker();
+  let mode: Mode = "ready";
+  let afterComment: Mode = "ready";
+  let line = START_OF_LINE;
+  let flow = 0;
+  /** Whether a node is due, after `-`, `:` or `?` or at the start, not only another key. */
+  let due = true;
+  /** Column of the key or dash that the next scalar belongs to; lines further right continue it. */
+  let parentColumn = -1;
+  /** Column of the last scalar, which a colon would make a key. */
+  let nodeColumn = 0;
+  /** `-`, `?` or `:` that becomes an indicator if white space follows. */
+  let pending = "";
+  let emptyString = true;
+  /** A quote in single quotes: the end, or the first half of two. */
+  let pendingQuote = false;
+  let header = "";
+  let block = { folded: false, explicit: false, indent: null as number | null, text: "" };
+  /** The value just written, until it shows what follows. */
+  let value: { length: number; keyOnly: boolean; spaced: boolean } | null = null;
+  let spoiled: string | null = null;
+
+  const newline = (): void => {
+    line = START_OF_LINE;
+    if (mode === "comment") mode = afterComment;
+    else if (mode === "header") {
+      mode = /^[|>][-+0-9]{0,2}(?:[ \t]+#.*)?[ \t]*$/.test(header) ? "block" : "plain";
+      block = {
+        folded: header.startsWith(">"),
+        explicit: /\d/.test(header.slice(0, 3)),
+        indent: null,
+        text: "",
+      };
+    }
+  };
+
+  /** What the first character of a line, in block context, means for what came before. */
+  const startLine = (column: number): void => {
+    if (flow > 0 || mode === "ready") return;
+    if (mode === "plain" && column > parentColumn) return;
+    if (mode === "plain" || mode === "closed") {
+      mode = "ready";
+      due = false;
+    }
+  };
+
+  const open = (): void => {
+    mode = "ready";
+    due = true;
+    pending = "";
+  };
+
+  const step = (char: string): void => {
+    if (mode === "block" && stepBlock(char)) return;
+    if (mode === "single" && pendingQuote) {
+      pendingQuote = false;
+      if (char === "'") {
+        line = advance(line, char);
+        return;
+      }
+      mode = "closed";
+    }
+    if (mode === "double" || mode === "single") stepQuoted(char);
+    else if (mode === "comment" || mode === "header") {
+      if (mode === "header") header += char === "\n" ? "" : char;
+      if (char === "\n") return newline();
+    } else {
+      stepPlain(char);
+      if (char === "\n") return newline();
+    }
+    line = advance(line, char);
+  };
+
+  const stepQuoted = (char: string): void => {
+    if (mode === "single") pendingQuote = char === "'";
+    else if (char === '"' && !escape.pending) mode = "closed";
+    else escape.feed(char);
+    emptyString = false;
+  };
+
+  /** Returns whether the character belongs to the block scalar. */
+  const stepBlock = (char: string): boolean => {
+    const { column } = line;
+    const leads = line.blank && !line.tab;
+    if (char !== "\n" && char !== " " && leads) {
+      const ends = column <= parentColumn || (block.indent !== null && column < block.indent);
+      if (ends) {
+        mode = "closed";
+        return false;
+      }
+      block.indent ??= column;
+    }
+    block.text += char;
+    line = advance(line, char);
+    return true;
+  };
+
+  const stepPlain = (char: string): void => {
+    const blank = char === " " || char === "\t" || char === "\n";
+    if (value !== null) checkFollowing(char);
+    if (pending !== "") {
+      const indicates = blank || (flow > 0 && (mode === "closed" || ",[]{}".includes(char)));
+      if (indicates) {
+        if (flow === 0) parentColumn = nodeColumn;
+        open();
+      } else {
+        mode = "plain";
+        pending = "";
+      }
+    }
+    if (blank) {
+      if (flow === 0 && (line.head === "---" || line.head === "...")) {
+        parentColumn = -1;
+        open();
+      }
+      return;
+    }
+    if (line.blank) startLine(line.column);
+    if (char === "#" && (line.last === "" || line.last === " " || line.last === "\t")) {
+      afterComment = mode;
+      mode = "comment";
+    } else if (flow > 0 && ",[]{}".includes(char)) stepFlow(char);
+    else if (char === ":" && (mode === "plain" || mode === "closed")) pending = char;
+    else if (mode === "ready") startNode(char);
+    else if (mode === "closed") mode = "plain";
+  };
+
+  const stepFlow = (char: string): void => {
+    if (char === ",") open();
+    else if (char === "[" || char === "{") {
+      flow += 1;
+      open();
+    } else {
+      flow -= 1;
+      mode = "closed";
+    }
+  };
+
+  const startNode = (char: string): void => {
+    nodeColumn = line.column;
+    if (char === '"' || char === "'") {
+      mode = char === '"' ? "double" : "single";
+      emptyString = true;
+    } else if (char === "[" || char === "{") stepFlow(char);
+    else if ((char === "-" && flow === 0) || char === "?" || char === ":") pending = char;
+    else if ((char === "|" || char === ">") && flow === 0 && due) {
+      mode = "header";
+      header = char;
+    } else mode = "plain";
+  };
+
+  const checkFollowing = (char: string): void => {
+    const { length, keyOnly, spaced } = value!;
+    if (char === " " || char === "\t") {
+      value = { length, keyOnly, spaced: true };
+      return;
+    }
+    if (char === "\n" || char === "#") {
+      if (keyOnly) spoiled ??= "only a key can stand here, with a colon behind it";
+      if (char === "#" && !spaced) spoiled ??= "other text follows it: put double quotes around all of it";
+    } else if (char === ":") {
+      if (length > MAX_KEY_LENGTH) spoiled ??= `a key is at most ${MAX_KEY_LENGTH} characters long`;
+    } else if (flow === 0 || !",]}".includes(char)) {
+      spoiled ??= "other text follows it: put double quotes around all of it";
+    }
+    value = null;
+  };
+
+  return {
+    openBlock: () => (mode === "block" ? block : null),
+    feed(text) {
+      spoiled = null;
+      for (const char of text) step(char);
+      return spoiled;
+    },
+    feedNode(text, keyOnly) {
+      for (const char of text) step(char);
+      mode = "closed";
+      value = { length: text.length, keyOnly, spaced: false };
+    },
+    place() {
+      const obstacle = (reason: string): YamlPlace => ({ kind: "obstacle", reason });
+      const { blank: startsLine, column } = line;
+      if (mode === "block") {
+        const ends =
+          startsLine && (column <= parentColumn || (block.indent !== null && column < block.indent));
+        if (ends) return { kind: "node", keyOnly: true };
+        if (block.explicit) return obstacle("the block's indentation is written out: leave the number out");
+        if (column === 0) return obstacle("the block is not indented");
+        return { kind: "block", startsLine };
+      }
+      if (pending !== "") return obstacle(`a blank must stand behind the ${pending}`);
+      switch (mode) {
+        case "double":
+          if (escape.pending) return obstacle("a backslash stands before it");
+          return { kind: "double", first: emptyString, column };
+        case "single":
+          if (pendingQuote) break;
+          return { kind: "single", first: emptyString, column };
+        case "comment":
+          return { kind: "comment" };
+        case "ready":
+          return { kind: "node", keyOnly: !due };
+        case "plain":
+        case "closed":
+          if (startsLine && flow === 0 && (mode === "closed" || column <= parentColumn)) {
+            return { kind: "node", keyOnly: true };
+          }
+          break;
+        case "header":
+          break;
+      }
+      return obstacle("a value cannot be a part of plain text: put double quotes around all of it");
+    },
+  };
+}
