@@ -21,7 +21,7 @@ export const PXE_SUB_OPTION = {
 } as const;
 
 /** Bit 3 of the discovery control: load the boot file of this reply, discover no boot server. */
-const USE_THIS_BOOT_FILE = 8;
+export const USE_THIS_BOOT_FILE = 8;
 
 /**
  * The options of a server's OFFER or ACK that only a boot client understands,
@@ -47,8 +47,8 @@ function optionsFor(client: Exclude<BootClient, { readonly kind: "other" }>): Dh
   return client.firmware === "bios" ? bootOptions("PXEClient") : [];
 }
 
-/** Echoed even if malformed: a client that looks at it compares bytes. */
-function echoedMachineIdentifier(request: OptionHolder): DhcpOption[] {
+/** Option 97 as it came; echoed even if malformed: a client that looks at it compares bytes. */
+export function echoedMachineIdentifier(request: OptionHolder): DhcpOption[] {
   const code = OPTION.CLIENT_MACHINE_IDENTIFIER;
   const data = getOption(request, code);
   return data === undefined ? [] : [bytesOption(code, data)];

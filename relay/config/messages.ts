@@ -2,6 +2,7 @@ import type { z } from "zod";
 
 import { FIRMWARE_CLASSES } from "../../core/relay-protocol/state.ts";
 import { closestKey } from "./closest-key.ts";
+import { DHCP_KEYS, DHCP_MODES, SUBNET_KEYS } from "./dhcp-schema.ts";
 
 /** Where in the document a value stands. */
 export type Path = readonly (string | number)[];
@@ -11,7 +12,8 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
   "": ["controlPlane", "stateDir", "interfaces", "tftp", "http", "bootFiles", "log"],
   controlPlane: ["url"],
   "interfaces[]": ["name", "dhcp"],
-  "interfaces[].dhcp": ["mode", "range", "router", "dns", "domain", "leaseSeconds", "port", "clientPort"],
+  "interfaces[].dhcp": DHCP_KEYS,
+  "interfaces[].dhcp.subnets[]": SUBNET_KEYS,
   tftp: ["root", "port"],
   http: ["port"],
   bootFiles: FIRMWARE_CLASSES,
@@ -19,15 +21,7 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
 };
 
 /** What the design names and this version does not have: said so, instead of "unknown". */
-const NOT_IN_THIS_VERSION = new Set([
-  "cache",
-  "mirrors",
-  "admin",
-  "http.maxRate",
-  "http.admin",
-  "interfaces[].dhcp.answer",
-  "interfaces[].dhcp.subnets",
-]);
+const NOT_IN_THIS_VERSION = new Set(["cache", "mirrors", "admin", "http.maxRate", "http.admin"]);
 
 const TYPE_WORDS: Record<string, string> = {
   string: "text",
@@ -54,7 +48,7 @@ export function describeIssue(issue: z.core.$ZodIssue, path: Path, data: unknown
     case "unrecognized_keys":
       return describeUnknownKey(path, data);
     case "invalid_union":
-      return describeDhcpMode(path, data);
+      return path.at(-1) === "mode" ? describeDhcpMode(path, data) : issue.message;
     case "invalid_type":
       return describeType(issue.expected, path, data);
     case "invalid_value": {
@@ -63,12 +57,16 @@ export function describeIssue(issue: z.core.$ZodIssue, path: Path, data: unknown
     }
     case "too_big":
     case "too_small":
-      return issue.origin === "array" && path.at(-1) === "range"
+      return issue.origin === "array" && isRange(path)
         ? "must be two addresses, [first, last]"
         : issue.message;
     default:
       return issue.message;
   }
+}
+
+function isRange(path: Path): boolean {
+  return path.at(-1) === "range" || path.at(-2) === "ranges";
 }
 
 function describeType(expected: string, path: Path, data: unknown): string {
@@ -88,12 +86,11 @@ function describeType(expected: string, path: Path, data: unknown): string {
 
 function describeDhcpMode(path: Path, data: unknown): string {
   const mode = valueAt(data, path);
-  if (mode === undefined) return "is missing; must be one of: server, off";
-  if (mode === "proxy" || mode === "auto") {
-    return `${mode} is not in this version of pxedge; use server or off`;
-  }
+  const known = DHCP_MODES.join(", ");
   // YAML 1.1 habits: an unquoted `off` reads as text in YAML 1.2, `false` does not.
-  return `is ${shown(mode)}; must be one of: server, off`;
+  return mode === undefined
+    ? `is missing; must be one of: ${known}`
+    : `is ${shown(mode)}; must be one of: ${known}`;
 }
 
 function describeUnknownKey(path: Path, data: unknown): string {

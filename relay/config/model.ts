@@ -1,3 +1,4 @@
+import type { DhcpOption } from "../../core/dhcp-packet/index.ts";
 import type { BootFiles, FirmwareClass } from "../../core/relay-protocol/state.ts";
 
 /** `relay.yaml`, parsed, validated and with its defaults filled in. */
@@ -15,22 +16,76 @@ export type RelayConfig = {
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-type InterfaceConfig = {
+export type InterfaceConfig = {
   readonly name: string;
   readonly dhcp: DhcpConfig;
 };
 
-export type DhcpConfig = { readonly mode: "off" } | DhcpServerConfig;
+export type DhcpConfig = { readonly mode: "off" } | DhcpActiveConfig;
 
-export type DhcpServerConfig = {
-  readonly mode: "server";
-  /** First and last address given out, inclusive; inside the interface's subnet. */
-  readonly range: readonly [first: string, last: string];
-  readonly router?: string;
-  readonly dns: readonly string[];
-  readonly domain?: string;
-  readonly leaseSeconds: number;
+/** DHCP that does, or should do, something. */
+export type DhcpActiveConfig = DhcpServerConfig | DhcpProxyConfig | DhcpRefusedConfig;
+
+/** What is configured contradicts itself, so this interface gets no DHCP; the others do. */
+export type DhcpRefusedConfig = {
+  readonly mode: "refused";
+  /** A sentence each, with file, line and field. */
+  readonly problems: readonly string[];
+};
+
+/** First and last address, inclusive. */
+export type AddressRange = readonly [first: string, last: string];
+
+/** Who is answered, and on which ports. */
+type DhcpListenerConfig = {
+  /** `registered`: only machines that the site knows. */
+  readonly answer: "any" | "registered";
+  /** Beginnings of option 60, e.g. `PXEClient`: others get no answer. Empty: all are answered. */
+  readonly vendorClasses: readonly string[];
   /** Server port, 67; another only for `pxedge dev`. Replies go to `clientPort`, 68. */
   readonly port: number;
   readonly clientPort: number;
+};
+
+/** What clients of one network are given. */
+export type SubnetSettings = {
+  /** Given out, in this order. */
+  readonly ranges: readonly AddressRange[];
+  /** Never given out, except by reservation. */
+  readonly exclude: readonly AddressRange[];
+  readonly router?: string;
+  readonly dns: readonly string[];
+  readonly domain?: string;
+  readonly ntp: readonly string[];
+  /** Option 26, in bytes. */
+  readonly mtu?: number;
+  /** Further options as they are. */
+  readonly options: readonly DhcpOption[];
+  readonly leaseSeconds: number;
+};
+
+/** A further network: of the same wire, or behind a relay agent. */
+export type SubnetConfig = SubnetSettings & {
+  /** E.g. `10.20.0.0/16`. */
+  readonly network: string;
+};
+
+/** The settings beside `mode` are those of the interface's own network. */
+export type DhcpServerConfig = DhcpListenerConfig &
+  SubnetSettings & {
+    readonly mode: "server";
+    readonly subnets: readonly SubnetConfig[];
+    /** No other server has leases here: a client that is not known is told so, instead of left to time out. */
+    readonly authoritative: boolean;
+    /** Whether addresses are asked for by ARP before they are offered. */
+    readonly probe: boolean;
+    /** Most addresses that one port of a switch (option 82) may hold at a time. */
+    readonly leasesPerPort: number;
+  };
+
+/** Boot directions beside a site's own DHCP server; `auto` waits until there is one. */
+export type DhcpProxyConfig = DhcpListenerConfig & {
+  readonly mode: "proxy" | "auto";
+  /** The PXE boot server's port, 4011. */
+  readonly bootPort: number;
 };

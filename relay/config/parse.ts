@@ -3,10 +3,11 @@ import { isCollection, isMap, isScalar, LineCounter, parseDocument } from "yaml"
 import type { Document, Node, Pair } from "yaml";
 import type { z } from "zod";
 
+import { checkNetworks, type NetworkProblem } from "./check-networks.ts";
 import { describeIssue, formatField } from "./messages.ts";
 import type { Path } from "./messages.ts";
-import type { RelayConfig } from "./model.ts";
-import { RelayConfigError, RelayConfigUnreadableError } from "./problems.ts";
+import type { InterfaceConfig, RelayConfig } from "./model.ts";
+import { formatProblem, RelayConfigError, RelayConfigUnreadableError } from "./problems.ts";
 import type { ConfigProblem } from "./problems.ts";
 import { relayConfigSchema } from "./schema.ts";
 
@@ -42,11 +43,32 @@ export function parseRelayConfig(text: string, fileName: string): RelayConfig {
 
   const data = toData(document, fileName);
   const result = relayConfigSchema.safeParse(data, { reportInput: true });
-  if (result.success) return result.data;
+  if (result.success) {
+    const describe = ({ path, message }: NetworkProblem): string =>
+      formatProblem(fileName, {
+        ...positionAt(lines, offsetOf(document, path)),
+        field: formatField(path),
+        message,
+      });
+    return withoutContradictions(result.data, describe);
+  }
   throw new RelayConfigError(
     fileName,
     result.error.issues.flatMap((issue) => problemsOf(issue, data, document, lines)),
   );
+}
+
+/** Takes DHCP from interfaces whose networks contradict something: the others go on. */
+function withoutContradictions(
+  config: RelayConfig,
+  describe: (problem: NetworkProblem) => string,
+): RelayConfig {
+  const problems = Map.groupBy(checkNetworks(config.interfaces), ({ interfaceIndex }) => interfaceIndex);
+  const interfaces = config.interfaces.map((each, index): InterfaceConfig => {
+    const own = problems.get(index);
+    return own === undefined ? each : { ...each, dhcp: { mode: "refused", problems: own.map(describe) } };
+  });
+  return { ...config, interfaces };
 }
 
 function toData(document: Document.Parsed, fileName: string): unknown {

@@ -37,7 +37,8 @@ export class RelayConfigUnreadableError extends PxedgeError {
   }
 }
 
-function formatProblem(fileName: string, problem: ConfigProblem): string {
+/** Formats a problem as `relay.yaml:7: http.port: must be …`. */
+export function formatProblem(fileName: string, problem: ConfigProblem): string {
   const field = problem.field === "" ? "" : `${problem.field}: `;
   return `${fileName}:${problem.line}: ${field}${problem.message}`;
 }

@@ -1,19 +1,13 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
 
-import { parseIpv4 } from "../../core/addresses.ts";
 import { FIRMWARE_CLASSES } from "../../core/relay-protocol/state.ts";
-import type { DhcpConfig, RelayConfig } from "./model.ts";
-
-const ipv4 = z.string().refine((text) => parseIpv4(text) !== undefined, {
-  error: (issue) => `${String(issue.input)} is not an IPv4 address`,
-});
+import { completeDhcp, dhcp, port } from "./dhcp-schema.ts";
+import type { RelayConfig } from "./model.ts";
 
 const absolutePath = z
   .string()
   .refine((text) => isAbsolute(text) && !text.includes("\0"), { error: "must be an absolute path" });
-
-const port = z.int().min(1, "must be a port, 1 to 65535").max(65535, "must be a port, 1 to 65535");
 
 /** The kernel's IFNAMSIZ holds 15 characters and a NUL. */
 const interfaceName = z
@@ -28,39 +22,8 @@ const bootFile = z
     "must be a file name inside the TFTP root, without .. and at most 127 characters",
   );
 
-const range = z.tuple([ipv4, ipv4], { error: "must be two addresses, [first, last]" }).refine(isInOrder, {
-  error: (issue) => {
-    const [first, last] = issue.input as [string, string];
-    return `ends (${last}) before it starts (${first})`;
-  },
-});
-
-/** Addresses that are none have a problem of their own. */
-function isInOrder([first, last]: [string, string]): boolean {
-  const [from, to] = [parseIpv4(first), parseIpv4(last)];
-  return from === undefined || to === undefined || from <= to;
-}
-
-const domain = z
-  .string()
-  .regex(/^(?=.{1,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*$/i, "must be a domain name");
-
-const dhcp = z.discriminatedUnion("mode", [
-  z.strictObject({ mode: z.literal("off") }),
-  z.strictObject({
-    mode: z.literal("server"),
-    range,
-    router: ipv4.optional(),
-    dns: z.array(ipv4).default([]),
-    domain: domain.optional(),
-    leaseSeconds: z.int().min(10, "must be at least 10").max(0xffff_fffe, "is too large").default(3600),
-    port: port.default(67),
-    clientPort: port.default(68),
-  }),
-]) satisfies z.ZodType<DhcpConfig>;
-
 const interfaces = z
-  .array(z.strictObject({ name: interfaceName, dhcp }))
+  .array(z.strictObject({ name: interfaceName, dhcp: dhcp.transform(completeDhcp) }))
   .min(1, "must name at least one interface: nothing is answered on an interface that is not named")
   .superRefine(refuseRepeatedNames, { when: ({ value }) => Array.isArray(value) });
 

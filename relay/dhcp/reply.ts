@@ -10,20 +10,19 @@ import {
   MESSAGE_TYPE,
   OPTION,
   textOption,
+  u16Option,
   u32Option,
   u8Option,
 } from "../../core/dhcp-packet/index.ts";
 import { bootFileFields } from "../../core/pxe/boot-file.ts";
 import { pxeVendorOptions } from "../../core/pxe/vendor-options.ts";
-import type { DhcpServerConfig } from "../config/model.ts";
 import type { BootDirection } from "./boot-directions.ts";
 import type { DhcpClient } from "./client.ts";
-import type { Subnet } from "./subnet.ts";
+import type { RelayAgent } from "./relay-agent.ts";
+import { NO_ADDRESS, type Subnet } from "./subnet.ts";
 
-export const NO_ADDRESS = "0.0.0.0";
-
-/** What replies on one network have in common. */
-export type Network = { readonly subnet: Subnet; readonly config: DhcpServerConfig };
+/** Where a request came from, and so what its reply is made of. */
+export type Place = { readonly subnet: Subnet; readonly agent: RelayAgent | undefined };
 
 /** An OFFER, or an ACK of a lease. */
 export function leaseReply(
@@ -32,10 +31,10 @@ export function leaseReply(
   client: DhcpClient,
   address: Ipv4,
   direction: BootDirection,
-  network: Network,
+  place: Place,
 ): DhcpPacket {
-  const seconds = network.config.leaseSeconds;
-  return configured(type, request, client, direction, network, {
+  const seconds = place.subnet.settings.leaseSeconds;
+  return configured(type, request, client, direction, place, {
     yiaddr: address,
     times: [
       u32Option(OPTION.IP_ADDRESS_LEASE_TIME, seconds),
@@ -51,23 +50,30 @@ export function informReply(
   request: DhcpPacket,
   client: DhcpClient,
   direction: BootDirection,
-  network: Network,
+  place: Place,
 ): DhcpPacket {
-  return configured(MESSAGE_TYPE.ACK, request, client, direction, network, { yiaddr: NO_ADDRESS, times: [] });
+  return configured(MESSAGE_TYPE.ACK, request, client, direction, place, { yiaddr: NO_ADDRESS, times: [] });
 }
 
 /** A NAK (RFC 2131 table 3): nothing but who says so, and why. */
-export function nakReply(request: DhcpPacket, network: Network, message: string): DhcpPacket {
+export function nakReply(request: DhcpPacket, place: Place, message: string): DhcpPacket {
+  const addressedReply = addressed(request);
   return {
-    ...addressed(request),
+    ...addressedReply,
+    // The agent shall broadcast it (RFC 2131 section 4.3.2): the client's address is what is wrong.
+    flags: place.agent === undefined ? addressedReply.flags : addressedReply.flags | BROADCAST_FLAG,
     options: [
       u8Option(OPTION.MESSAGE_TYPE, MESSAGE_TYPE.NAK),
-      ipv4Option(OPTION.SERVER_IDENTIFIER, network.subnet.serverAddress),
+      ipv4Option(OPTION.SERVER_IDENTIFIER, serverIdentifier(place)),
       textOption(OPTION.MESSAGE, message),
       ...echoedClientIdentifier(request),
+      ...echoedAgentInformation(place),
     ],
   };
 }
+
+/** Bit 15 of `flags`. */
+const BROADCAST_FLAG = 0x8000;
 
 /** IP and UDP headers, which option 57 counts (RFC 2132 section 9.10 has 576, IPv4's least datagram). */
 const HEADER_BYTES = 28;
@@ -84,10 +90,10 @@ function configured(
   request: DhcpPacket,
   client: DhcpClient,
   direction: BootDirection,
-  network: Network,
+  place: Place,
   given: { readonly yiaddr: Ipv4; readonly times: readonly DhcpOption[] },
 ): DhcpPacket {
-  const { subnet } = network;
+  const { subnet } = place;
   const boot =
     direction.kind === "none"
       ? { siaddr: NO_ADDRESS, file: "", options: [] }
@@ -98,20 +104,36 @@ function configured(
     yiaddr: given.yiaddr,
     siaddr: boot.siaddr,
     file: boot.file,
-    options: [
+    options: withoutRepeats([
       u8Option(OPTION.MESSAGE_TYPE, type),
-      ipv4Option(OPTION.SERVER_IDENTIFIER, subnet.serverAddress),
+      ipv4Option(OPTION.SERVER_IDENTIFIER, serverIdentifier(place)),
       ...given.times,
-      ...requestedOptions(request, network),
       ...boot.options,
       ...pxeVendorOptions(request, client.boot),
+      ...requestedOptions(request, subnet),
       ...echoedClientIdentifier(request),
-    ],
+      ...echoedAgentInformation(place),
+    ]),
   };
 }
 
+function serverIdentifier({ subnet, agent }: Place): Ipv4 {
+  return agent?.serverIdentifier ?? subnet.serverAddress;
+}
+
+/** What boots comes before what is configured by code (43, say), and an option goes once. */
+function withoutRepeats(options: readonly DhcpOption[]): DhcpOption[] {
+  const seen = new Set<number>();
+  return options.filter(({ code }) => !seen.has(code) && seen.add(code));
+}
+
+/** RFC 3046 section 2.2: as it came. */
+function echoedAgentInformation({ agent }: Place): DhcpOption[] {
+  return agent === undefined || agent.information === null ? [] : [agent.information];
+}
+
 /** A reply's fixed fields before it says anything (RFC 2131 table 3). */
-function addressed(request: DhcpPacket): DhcpPacket {
+export function addressed(request: DhcpPacket): DhcpPacket {
   return {
     op: 2,
     htype: request.htype,
@@ -136,13 +158,17 @@ function addressed(request: DhcpPacket): DhcpPacket {
  * (option 55), all of it if it does not say. The mask always goes along: a
  * client without one falls back to address classes.
  */
-function requestedOptions(request: DhcpPacket, { subnet, config }: Network): DhcpOption[] {
+function requestedOptions(request: DhcpPacket, subnet: Subnet): DhcpOption[] {
+  const { router, dns, domain, ntp, mtu, options } = subnet.settings;
   const all = [
     ipv4Option(OPTION.SUBNET_MASK, subnet.netmask),
-    ...(config.router === undefined ? [] : [ipv4Option(OPTION.ROUTER, config.router)]),
-    ...(config.dns.length === 0 ? [] : [ipv4ListOption(OPTION.DOMAIN_NAME_SERVER, config.dns)]),
-    ...(config.domain === undefined ? [] : [textOption(OPTION.DOMAIN_NAME, config.domain)]),
+    ...(router === undefined ? [] : [ipv4Option(OPTION.ROUTER, router)]),
+    ...(dns.length === 0 ? [] : [ipv4ListOption(OPTION.DOMAIN_NAME_SERVER, dns)]),
+    ...(domain === undefined ? [] : [textOption(OPTION.DOMAIN_NAME, domain)]),
+    ...(mtu === undefined ? [] : [u16Option(OPTION.INTERFACE_MTU, mtu)]),
     ipv4Option(OPTION.BROADCAST_ADDRESS, subnet.broadcast),
+    ...(ntp.length === 0 ? [] : [ipv4ListOption(OPTION.NTP_SERVERS, ntp)]),
+    ...options,
   ];
   const asked = getOption(request, OPTION.PARAMETER_REQUEST_LIST);
   if (asked === undefined) return all;
@@ -152,7 +178,7 @@ function requestedOptions(request: DhcpPacket, { subnet, config }: Network): Dhc
 }
 
 /** RFC 6842 section 3. */
-function echoedClientIdentifier(request: DhcpPacket): DhcpOption[] {
+export function echoedClientIdentifier(request: DhcpPacket): DhcpOption[] {
   const data = getOption(request, OPTION.CLIENT_IDENTIFIER);
   return data === undefined ? [] : [bytesOption(OPTION.CLIENT_IDENTIFIER, data)];
 }

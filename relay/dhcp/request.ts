@@ -2,8 +2,7 @@ import type { Ipv4 } from "../../core/addresses.ts";
 import { type DhcpPacket, getIpv4, OPTION } from "../../core/dhcp-packet/index.ts";
 import type { AddressPool } from "./address-pool.ts";
 import { type DhcpClient, mayTakeOver } from "./client.ts";
-import { NO_ADDRESS } from "./reply.ts";
-import type { Subnet } from "./subnet.ts";
+import { NO_ADDRESS, type Subnet } from "./subnet.ts";
 
 /** What a DHCPREQUEST comes to. */
 export type RequestVerdict =
@@ -11,14 +10,32 @@ export type RequestVerdict =
   | {
       readonly kind: "nak";
       readonly address: Ipv4;
-      readonly reason: "address not available" | "wrong network" | "another address is yours";
+      readonly reason:
+        | "address not available"
+        | "wrong network"
+        | "another address is yours"
+        | "no lease is known";
     }
   | {
       readonly kind: "silent";
       readonly reason: "no-address-named" | "other-server-chosen" | "unknown-client";
     };
 
-type RequestContext = { readonly subnet: Subnet; readonly pool: AddressPool };
+type RequestContext = {
+  readonly subnet: Subnet;
+  readonly pool: AddressPool;
+  /** Whether option 54 means this server. */
+  readonly isOwnServer: (address: Ipv4) => boolean;
+  /** Whether nobody else has leases in the network. */
+  readonly authoritative: boolean;
+  /** The port of a switch that the client hangs on. */
+  readonly port: string | null;
+};
+
+/** The address that a REQUEST is about. */
+export function addressNamed(packet: DhcpPacket): Ipv4 | undefined {
+  return packet.ciaddr === NO_ADDRESS ? getIpv4(packet, OPTION.REQUESTED_IP_ADDRESS) : packet.ciaddr;
+}
 
 /**
  * Tells the states of RFC 2131 section 4.3.2 apart, by what the client fills in:
@@ -38,7 +55,7 @@ export function judgeRequest(
   now: number,
 ): RequestVerdict {
   const server = getIpv4(packet, OPTION.SERVER_IDENTIFIER);
-  if (server !== undefined && server !== context.subnet.serverAddress) {
+  if (server !== undefined && !context.isOwnServer(server)) {
     return { kind: "silent", reason: "other-server-chosen" };
   }
   if (packet.ciaddr !== NO_ADDRESS) return judgeKnown(packet.ciaddr, client, context, now);
@@ -46,7 +63,8 @@ export function judgeRequest(
   if (requested === undefined) return { kind: "silent", reason: "no-address-named" };
   if (server === undefined) return judgeReboot(requested, client, context, now);
   // Also without an offer on record: it ran out, or the relay was restarted since.
-  return context.pool.mayHold(client, requested, now, true)
+  const { pool, port } = context;
+  return pool.mayHold(client, requested, now, true) && pool.mayBegin(client, requested, port, now)
     ? { kind: "ack", address: requested }
     : { kind: "nak", address: requested, reason: "address not available" };
 }
@@ -70,13 +88,17 @@ function judgeReboot(
 function judgeKnown(
   address: Ipv4,
   client: DhcpClient,
-  { pool }: RequestContext,
+  { pool, authoritative }: RequestContext,
   now: number,
 ): RequestVerdict {
   const own = pool
     .ownLeases(client)
     .filter((lease) => mayTakeOver(client, { ...lease, key: lease.clientKey }, lease.address === address));
-  if (own.length === 0) return { kind: "silent", reason: "unknown-client" };
+  if (own.length === 0) {
+    return authoritative
+      ? { kind: "nak", address, reason: "no lease is known" }
+      : { kind: "silent", reason: "unknown-client" };
+  }
   if (!own.some((lease) => lease.address === address)) {
     return { kind: "nak", address, reason: "another address is yours" };
   }

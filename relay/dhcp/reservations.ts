@@ -7,15 +7,43 @@ export type SiteSnapshot = Pick<RelayState, "site" | "machines">;
 /** Reads the current state; `undefined` before the relay has one. */
 export type SiteReader = () => SiteSnapshot | undefined;
 
-/** The site's machines by MAC and by reserved address. */
+/** Why a reservation cannot be kept, told once for each state of the site. */
+export type ReservationProblem = {
+  readonly machine: string;
+  readonly address: Ipv4;
+  readonly problem: string;
+};
+
+/** The site's machines by MAC, UUID and reserved address. */
 export class Reservations {
   readonly #site: SiteReader;
   #indexed: SiteSnapshot | undefined;
   #byMac = new Map<Mac, RelayMachine>();
+  #byUuid = new Map<string, RelayMachine>();
   #byAddress = new Map<Ipv4, RelayMachine>();
+  #withoutAddress = 0;
+  readonly #onProblem: (problem: ReservationProblem) => void;
 
-  constructor(site: SiteReader) {
+  constructor(site: SiteReader, onProblem: (problem: ReservationProblem) => void = () => undefined) {
     this.#site = site;
+    this.#onProblem = onProblem;
+  }
+
+  /** Whether the site knows the machine: by its MAC, else by the UUID that its firmware tells. */
+  isRegistered(mac: Mac, uuid: string | null): boolean {
+    return this.machine(mac) !== undefined || (uuid !== null && this.#byUuid.has(uuid));
+  }
+
+  /** How many machines the site knows that have no address of their own. */
+  get withoutAddress(): number {
+    this.#refresh();
+    return this.#withoutAddress;
+  }
+
+  /** Every reserved address. */
+  addresses(): Iterable<Ipv4> {
+    this.#refresh();
+    return this.#byAddress.keys();
   }
 
   machine(mac: Mac): RelayMachine | undefined {
@@ -34,10 +62,24 @@ export class Reservations {
     if (snapshot === this.#indexed) return;
     this.#indexed = snapshot;
     this.#byMac = new Map();
+    this.#byUuid = new Map();
     this.#byAddress = new Map();
+    this.#withoutAddress = 0;
     for (const machine of snapshot?.machines ?? []) {
       for (const mac of machine.macs) this.#byMac.set(mac, machine);
-      if (machine.address !== undefined) this.#byAddress.set(machine.address, machine);
+      if (machine.uuid !== undefined) this.#byUuid.set(machine.uuid.toLowerCase(), machine);
+      if (machine.address === undefined) this.#withoutAddress += 1;
+      else this.#reserve(machine, machine.address);
     }
+  }
+
+  /** The first machine named keeps an address that two have. */
+  #reserve(machine: RelayMachine, address: Ipv4): void {
+    const holder = this.#byAddress.get(address);
+    if (holder === undefined) {
+      this.#byAddress.set(address, machine);
+      return;
+    }
+    this.#onProblem({ machine: machine.name, address, problem: `it is reserved for ${holder.name} already` });
   }
 }

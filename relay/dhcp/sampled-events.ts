@@ -1,5 +1,5 @@
 import type { Mac } from "../../core/addresses.ts";
-import type { EventSink } from "../../core/relay-protocol/events.ts";
+import type { EventDetail, EventSink } from "../../core/relay-protocol/events.ts";
 
 /** At most one event in this time for a machine and a reason; the next tells how many there were. */
 const INTERVAL_MS = 60_000;
@@ -19,7 +19,13 @@ export class SampledEvents {
   }
 
   /** Returns whether this one was told. */
-  report(name: "ignored" | "pool-exhausted", reason: string, mac: Mac | null, now: number): boolean {
+  report(
+    name: "ignored" | "pool-exhausted",
+    reason: string,
+    mac: Mac | null,
+    now: number,
+    more: EventDetail = {},
+  ): boolean {
     const key = this.#key(reason, mac, now);
     const earlier = this.#samples.get(key);
     if (earlier !== undefined && earlier.since + INTERVAL_MS > now) {
@@ -29,7 +35,12 @@ export class SampledEvents {
     // Put last again, so that the keys lie in the order of their time.
     this.#samples.delete(key);
     this.#samples.set(key, { since: now, count: 0 });
-    this.#onEvent({ mac, stage: "dhcp", name, detail: { reason, count: (earlier?.count ?? 0) + 1 } });
+    this.#onEvent({
+      mac,
+      stage: "dhcp",
+      name,
+      detail: { reason, count: (earlier?.count ?? 0) + 1, ...more },
+    });
     return true;
   }
 

@@ -1,25 +1,26 @@
-import type { Socket } from "node:dgram";
-import { once } from "node:events";
-import { formatMac } from "../../core/addresses.ts";
-import { decode, DecodeError, type DhcpPacket, encode } from "../../core/dhcp-packet/index.ts";
+import { formatMac, type Mac } from "../../core/addresses.ts";
+import type { DhcpPacket } from "../../core/dhcp-packet/index.ts";
 import type { EventSink } from "../../core/relay-protocol/events.ts";
 import type { BootFiles } from "../../core/relay-protocol/state.ts";
-import type { DhcpServerConfig } from "../config/model.ts";
+import type { DhcpActiveConfig, DhcpProxyConfig, DhcpServerConfig } from "../config/model.ts";
 import type { LeaseStore } from "../leases/lease-store.ts";
-import { openDeviceSocket } from "../net/device-socket.ts";
 import type { InterfaceInfo } from "../net/interfaces.ts";
-import { AddressPool } from "./address-pool.ts";
-import { BootDirections } from "./boot-directions.ts";
-import { type EngineContext, handle } from "./engine.ts";
+import { handle, QUARANTINE_MS } from "./engine.ts";
+import { DhcpConfigError } from "./errors.ts";
+import { Exchange } from "./exchange.ts";
+import type { Arrival } from "./inbox.ts";
+import { Listener } from "./listener.ts";
 import type { DhcpLog } from "./log.ts";
-import { Offers } from "./offers.ts";
-import type { Outcome } from "./outcome.ts";
-import { Reservations, type SiteReader } from "./reservations.ts";
-import { SampledEvents } from "./sampled-events.ts";
-import { createSubnet } from "./subnet.ts";
+import { type Outcome, silent } from "./outcome.ts";
+import { Prober } from "./prober.ts";
+import { handleAsProxy } from "./proxy.ts";
+import type { Reservations, SiteReader } from "./reservations.ts";
+import { canProbe, createProxyContext, createServerContext } from "./server-context.ts";
+import { type DhcpServerStats, noStats } from "./server-stats.ts";
+import { ServerWatch } from "./server-watch.ts";
 
 export type DhcpServerOptions = {
-  readonly config: DhcpServerConfig;
+  readonly config: DhcpActiveConfig;
   readonly interface: InterfaceInfo;
   /** Where the relay's HTTP is, for the URLs that iPXE and HTTP boot get. */
   readonly httpPort: number;
@@ -35,24 +36,6 @@ export type DhcpServerOptions = {
   readonly now: () => number;
 };
 
-/** Counters since the start. */
-type DhcpServerStats = {
-  received: number;
-  /** No DHCP request at all: dropped before anything is made of it. */
-  malformed: number;
-  /** Dropped unread: more came than could be answered. */
-  overflowed: number;
-  offered: number;
-  acknowledged: number;
-  refused: number;
-  informed: number;
-  declined: number;
-  released: number;
-  ignored: number;
-  /** Replies that could not be made durable, encoded or sent. */
-  failed: number;
-};
-
 export type DhcpServer = {
   /** @throws NetError when the socket cannot be had */
   start(): Promise<void>;
@@ -61,193 +44,162 @@ export type DhcpServer = {
   readonly stats: Readonly<DhcpServerStats>;
 };
 
-/** Datagrams held for the next turn; each is answered in well under a millisecond. */
-const MAX_QUEUED = 1024;
+/** What an interface does about requests, and what goes on beside them. */
+type Role = {
+  readonly handle: (packet: DhcpPacket, arrival: Arrival) => Outcome;
+  readonly reservations: Reservations;
+  /** Another DHCP server was seen. */
+  readonly onServer: () => void;
+  /** Before the first request is read. */
+  readonly prepare: (exchange: Exchange) => Promise<void>;
+  readonly stop: () => void;
+  /** Now and then. */
+  readonly tidy: () => void;
+};
 
-const FAILURE_LOG_MS = 10_000;
+const TIDY_MS = 10_000;
 
 /**
- * A DHCP server for one interface's own network.
+ * DHCP for one interface: a server for its networks, or a proxy beside the
+ * site's own server.
  *
- * What arrives in one turn of the event loop is decided one by one, its leases
- * are committed in one transaction, and only then do the replies leave. So an
- * acknowledged lease is durable, and a burst costs one write to the disk.
- *
- * @throws DhcpConfigError `range-outside-subnet`
+ * @throws DhcpConfigError `range-outside-subnet`, `networks-contradict`
  */
 export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
-  const { config, leases, log, now } = options;
-  const device = options.interface.name;
-  const context = createContext(options);
-  const sampled = new SampledEvents(options.onEvent);
+  const { config, log, now, interface: info } = options;
+  if (config.mode === "refused") {
+    throw new DhcpConfigError("networks-contradict", config.problems.join("\n"));
+  }
+  const device = info.name;
   const stats = noStats();
-  /** When each kind of failure was logged last: a dead link fails every packet alike. */
-  const failureTold = new Map<string, number>();
-  let socket: Socket | undefined;
-  let queue: Uint8Array[] = [];
-
-  function receive(datagram: Uint8Array): void {
-    stats.received += 1;
-    if (queue.length === 0) setImmediate(drain);
-    if (queue.length >= MAX_QUEUED) {
-      // The oldest: its client has given up on it first.
-      queue.shift();
-      stats.overflowed += 1;
-    }
-    queue.push(datagram);
-  }
-
-  function drain(): void {
-    const datagrams = queue;
-    queue = [];
-    const outcomes: Outcome[] = [];
-    for (const datagram of datagrams) {
-      try {
-        const outcome = decide(datagram);
-        if (outcome !== undefined) outcomes.push(outcome);
-      } catch (error) {
-        fail(error, "a packet could not be handled");
-      }
-    }
-    const durable = commit();
-    for (const outcome of outcomes) {
-      if (outcome.changes.length > 0 && !durable) stats.failed += 1;
-      else conclude(outcome);
-    }
-  }
-
-  function decide(datagram: Uint8Array): Outcome | undefined {
-    const packet = readRequest(datagram);
-    if (packet === undefined) return undefined;
-    const outcome = handle(packet, context, now());
-    // Shown to the next packet of this turn already.
-    for (const change of outcome.changes) leases.stage(change);
-    if (outcome.kind === "reply" || outcome.event !== null) return outcome;
-    stats.ignored += 1;
-    const mac = packet.chaddr.length === 0 ? null : formatMac(packet.chaddr);
-    ignore(outcome.reason === "pool-exhausted" ? "pool-exhausted" : "ignored", outcome.reason, mac);
-    return undefined;
-  }
-
-  /** Never throws; what is not a request is counted and dropped. */
-  function readRequest(datagram: Uint8Array): DhcpPacket | undefined {
-    try {
-      const packet = decode(datagram);
-      if (packet.op === 1) return packet;
-      stats.malformed += 1;
-      ignore("ignored", "not-a-request", null);
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      stats.malformed += 1;
-      ignore("ignored", error.code, null);
-    }
-    return undefined;
-  }
-
-  function ignore(name: "ignored" | "pool-exhausted", reason: string, mac: string | null): void {
-    const told = sampled.report(name, reason, mac, now());
-    if (!told) return;
-    if (name === "pool-exhausted")
-      log.warn({ interface: device, mac, range: config.range }, "no free address");
-    else log.debug({ interface: device, mac, reason }, "DHCP packet ignored");
-  }
-
-  function commit(): boolean {
-    try {
-      leases.commit();
-      return true;
-    } catch (error) {
-      fail(error, "leases could not be written, so they are not acknowledged");
-      return false;
-    }
-  }
-
-  function conclude(outcome: Outcome): void {
-    const { event } = outcome;
-    if (outcome.kind === "reply" && !send(outcome)) return;
-    if (event === null) return;
-    stats[event.name as keyof DhcpServerStats] += 1;
-    const level = event.name === "refused" || event.name === "declined" ? "info" : "debug";
-    log[level]({ interface: device, mac: event.mac, ...event.detail }, `DHCP ${event.name}`);
-    options.onEvent(event);
-  }
-
-  /** Returns whether the reply was handed to the kernel. */
-  function send({ packet, maxBytes, destination }: Extract<Outcome, { kind: "reply" }>): boolean {
-    try {
-      socket?.send(encode(packet, { maxBytes }), destination.port, destination.address, (error) => {
-        if (error) fail(error, "a reply could not be sent");
-      });
-      return socket !== undefined;
-    } catch (error) {
-      fail(error, "a reply could not be encoded");
-      return false;
-    }
-  }
-
-  function fail(error: unknown, message: string): void {
-    stats.failed += 1;
-    const at = now();
-    if (at < (failureTold.get(message) ?? -Infinity) + FAILURE_LOG_MS) return;
-    failureTold.set(message, at);
-    log.error({ interface: device, err: error, failed: stats.failed }, message);
-  }
-
+  const role = config.mode === "server" ? serverRole(options, config, stats) : proxyRole(options, config);
+  const ownMac = info.mac;
+  const exchange = new Exchange({
+    device,
+    handle: (packet, arrival) => {
+      const outcome = role.handle(packet, arrival);
+      const server = outcome.kind === "silent" ? outcome.detail["server"] : undefined;
+      if (typeof server === "string") watch.note(server);
+      return outcome;
+    },
+    isKnown: (bytes) => role.reservations.machine(chaddrOf(bytes)) !== undefined,
+    leases: options.leases,
+    send: (service, bytes, destination) => listener.send(service, bytes, destination),
+    stats,
+    onEvent: options.onEvent,
+    log,
+    now,
+  });
+  const onError = (error: unknown, message: string): void => exchange.fail(error, message);
+  const listener = new Listener({
+    device,
+    ports: { dhcp: config.port, ...(config.mode !== "server" && { boot: config.bootPort }) },
+    onDatagram: (bytes, service, source) => {
+      // Broadcasts come back to who sends them: the question after other servers is no client's.
+      if (canProbe(ownMac) && chaddrOf(bytes) === ownMac) return;
+      exchange.receive({ bytes, service, source });
+    },
+    onError,
+    log,
+  });
+  const watch = new ServerWatch({
+    mode: config.mode,
+    config,
+    interface: info,
+    onServer: role.onServer,
+    onEvent: options.onEvent,
+    onError,
+    log,
+    now,
+  });
+  let tidying: NodeJS.Timeout | undefined;
   return {
     stats,
-    // Async, so that what is thrown is a rejection.
     async start() {
-      socket = openDeviceSocket({ device, port: config.port });
-      socket.on("message", receive);
-      socket.on("error", (error) => fail(error, "the socket failed"));
-      log.info({ interface: device, port: config.port, subnet: context.subnet.name }, "DHCP server started");
+      await role.prepare(exchange);
+      try {
+        listener.start();
+      } catch (error) {
+        role.stop();
+        throw error;
+      }
+      tidying = setInterval(() => role.tidy(), TIDY_MS).unref();
+      // Nobody else is on the loopback.
+      if (canProbe(ownMac)) watch.start();
+      log.info({ interface: device, port: config.port, mode: config.mode }, "DHCP started");
     },
     async stop() {
-      const open = socket;
-      if (open === undefined) return;
-      socket = undefined;
-      queue = [];
-      open.close();
-      await once(open, "close");
+      clearInterval(tidying);
+      watch.stop();
+      role.stop();
+      exchange.clear();
+      await listener.stop();
     },
   };
 }
 
-function createContext(options: DhcpServerOptions): EngineContext {
-  const { config, leases, site } = options;
-  const subnet = createSubnet(options.interface, config);
-  const reservations = new Reservations(site);
-  const offers = new Offers();
+/** The six bytes of an Ethernet client's address (RFC 2131 section 2), of a datagram not decoded yet. */
+function chaddrOf(bytes: Uint8Array): Mac {
+  return formatMac(bytes.subarray(28, 34));
+}
+
+function serverRole(options: DhcpServerOptions, config: DhcpServerConfig, stats: DhcpServerStats): Role {
+  const { leases, log, now, onEvent, interface: info } = options;
+  const context = createServerContext(options, config);
+  const { networks, offers, reservations } = context;
+  let prober: Prober | undefined;
   return {
-    subnet,
-    config,
-    mtu: options.interface.mtu,
-    leases,
-    offers,
-    pool: new AddressPool({ subnet, leases, offers, reservations }),
-    boot: new BootDirections({
-      serverAddress: subnet.serverAddress,
-      httpPort: options.httpPort,
-      bootFiles: options.bootFiles,
-      available: options.bootFileAvailable,
-      site,
-      reservations,
-    }),
+    handle: (packet) => handle(packet, context, now()),
+    reservations,
+    onServer: () => undefined,
+    prepare: async (exchange) => {
+      const probed = networks.all.filter(({ subnet }) => subnet.local);
+      if (!config.probe || !canProbe(info.mac)) return;
+      prober = new Prober({
+        device: info.name,
+        networks: probed,
+        reservations,
+        lastHolder: (address) => leases.byAddress(address)?.mac,
+        onConflict: (address, mac) => {
+          stats.conflicts += 1;
+          log.warn(
+            { interface: info.name, address, mac },
+            "an address is used by somebody it was not given to",
+          );
+          leases.stage({ kind: "quarantine", quarantine: { address, until: now() + QUARANTINE_MS } });
+          exchange.commit();
+          onEvent({ mac, stage: "dhcp", name: "conflict", detail: { address } });
+        },
+        onError: (error, message) => exchange.fail(error, message),
+        now,
+      });
+      await prober.start();
+    },
+    stop: () => prober?.stop(),
+    tidy: () => offers.expire(now()),
   };
 }
 
-function noStats(): DhcpServerStats {
+function proxyRole(options: DhcpServerOptions, config: DhcpProxyConfig): Role {
+  const context = createProxyContext(options, config);
+  let active = config.mode === "proxy";
   return {
-    received: 0,
-    malformed: 0,
-    overflowed: 0,
-    offered: 0,
-    acknowledged: 0,
-    refused: 0,
-    informed: 0,
-    declined: 0,
-    released: 0,
-    ignored: 0,
-    failed: 0,
+    handle: (packet, arrival) => {
+      // Also while it waits: what clients say tells of a server.
+      const outcome = handleAsProxy(packet, arrival, context, options.now());
+      return active || outcome.kind === "silent" ? outcome : silent("no-other-server");
+    },
+    reservations: context.reservations,
+    onServer: () => {
+      if (active) return;
+      active = true;
+      options.log.info(
+        { interface: options.interface.name },
+        "a DHCP server answers here: proxying beside it",
+      );
+    },
+    prepare: async () => undefined,
+    stop: () => undefined,
+    tidy: () => undefined,
   };
 }

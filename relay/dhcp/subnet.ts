@@ -1,19 +1,28 @@
 import { formatIpv4, parseIpv4, type Ipv4 } from "../../core/addresses.ts";
-import type { DhcpServerConfig } from "../config/model.ts";
-import type { InterfaceInfo } from "../net/interfaces.ts";
+import { parseNetwork } from "../config/addresses-schema.ts";
+import type { AddressRange, SubnetConfig, SubnetSettings } from "../config/model.ts";
+import type { InterfaceAddress, InterfaceInfo } from "../net/interfaces.ts";
 import { DhcpConfigError } from "./errors.ts";
 
-/** The network of an interface and what of it may be given out. */
+/** What a field of a packet holds for no address. */
+export const NO_ADDRESS = "0.0.0.0";
+
+/** Addresses in a row, as numbers, both ends included. */
+export type Segment = { readonly first: number; readonly last: number };
+
+/** A network and what of it may be given out. */
 export type Subnet = {
   /** E.g. `192.168.77.0/24`. */
   readonly name: string;
-  /** Our own address in it: option 54, siaddr. */
+  readonly settings: SubnetSettings;
+  /** Our own address, by which its clients know us: option 54, siaddr. */
   readonly serverAddress: Ipv4;
   readonly netmask: Ipv4;
   readonly broadcast: Ipv4;
-  /** First and last address of the range as numbers. */
-  readonly first: number;
-  readonly last: number;
+  /** Whether it is on the interface's own wire, rather than behind a relay agent. */
+  readonly local: boolean;
+  /** The ranges without what is excluded, in the order of their giving. */
+  readonly segments: readonly Segment[];
   contains(address: Ipv4): boolean;
   inRange(address: Ipv4): boolean;
   /** Whether a host may have it: not the network's own, nor the broadcast address, nor that of a server we name. */
@@ -21,37 +30,85 @@ export type Subnet = {
 };
 
 /**
- * Takes the network from the interface and the range from its configuration.
+ * The interface's own network, with the range of its configuration.
  *
  * @throws DhcpConfigError `range-outside-subnet`
  */
-export function createSubnet(info: InterfaceInfo, config: DhcpServerConfig): Subnet {
+export function createSubnet(info: InterfaceInfo, settings: SubnetSettings): Subnet {
   const mask = parseIpv4(info.netmask)!;
   const network = (parseIpv4(info.address)! & mask) >>> 0;
-  const contains = (address: Ipv4): boolean => {
-    const value = parseIpv4(address);
-    return value !== undefined && (value & mask) >>> 0 === network;
-  };
-  const name = `${formatIpv4(network)}/${32 - Math.log2(2 ** 32 - mask)}`;
-  const [first, last] = config.range.map((address) => parseIpv4(address) ?? NaN) as [number, number];
-  if (!config.range.every(contains) || first > last) {
+  const subnet = describe({ first: network, mask, own: info, local: true }, settings);
+  for (const range of settings.ranges) {
+    const [first, last] = range.map((address) => parseIpv4(address) ?? NaN) as [number, number];
+    if (range.every((address) => subnet.contains(address)) && first <= last) continue;
     throw new DhcpConfigError(
-      `the range ${config.range.join(" to ")} does not lie in ${name}, the network of ${info.name}`,
+      "range-outside-subnet",
+      `the range ${range.join(" to ")} does not lie in ${subnet.name}, the network of ${info.name}`,
     );
   }
-  const taken = new Set([formatIpv4(network), info.broadcast, info.address, config.router, ...config.dns]);
-  return {
-    name,
-    serverAddress: info.address,
-    netmask: info.netmask,
-    broadcast: info.broadcast,
-    first,
-    last,
-    contains,
-    inRange: (address) => {
-      const value = parseIpv4(address);
-      return value !== undefined && value >= first && value <= last;
-    },
-    assignable: (address) => contains(address) && !taken.has(address),
+  return subnet;
+}
+
+/** A further network: on the wire if the interface has an address in it, else behind a relay agent. */
+export function createFurtherSubnet(info: InterfaceInfo, config: SubnetConfig): Subnet {
+  const { first, mask } = parseNetwork(config.network)!;
+  const own = info.others.find(({ address }) => (parseIpv4(address)! & mask) >>> 0 === first);
+  return describe({ first, mask, own: own ?? info, local: own !== undefined }, config);
+}
+
+function describe(
+  place: {
+    readonly first: number;
+    readonly mask: number;
+    readonly own: InterfaceAddress;
+    readonly local: boolean;
+  },
+  settings: SubnetSettings,
+): Subnet {
+  const { first, mask, own, local } = place;
+  const last = (first | ~mask) >>> 0;
+  const servers = [own.address, settings.router, ...settings.dns].flatMap((address) =>
+    address === undefined ? [] : [parseIpv4(address)!],
+  );
+  const taken = new Set([first, last, ...servers]);
+  const segments = subtract(settings.ranges.map(toSegment), settings.exclude.map(toSegment));
+  const within = (address: Ipv4): number | undefined => {
+    const value = parseIpv4(address);
+    return value !== undefined && (value & mask) >>> 0 === first ? value : undefined;
   };
+  return {
+    name: `${formatIpv4(first)}/${32 - Math.log2(2 ** 32 - mask)}`,
+    settings,
+    serverAddress: own.address,
+    netmask: formatIpv4(mask),
+    broadcast: formatIpv4(last),
+    local,
+    segments,
+    contains: (address) => within(address) !== undefined,
+    inRange: (address) => {
+      const value = within(address);
+      return value !== undefined && segments.some((each) => value >= each.first && value <= each.last);
+    },
+    assignable: (address) => {
+      const value = within(address);
+      return value !== undefined && !taken.has(value);
+    },
+  };
+}
+
+function toSegment([first, last]: AddressRange): Segment {
+  return { first: parseIpv4(first) ?? NaN, last: parseIpv4(last) ?? NaN };
+}
+
+function subtract(segments: readonly Segment[], holes: readonly Segment[]): Segment[] {
+  let left = [...segments];
+  for (const hole of holes) {
+    left = left.flatMap((segment) => {
+      if (hole.last < segment.first || hole.first > segment.last) return [segment];
+      const before = { first: segment.first, last: hole.first - 1 };
+      const after = { first: hole.last + 1, last: segment.last };
+      return [before, after].filter(({ first, last }) => first <= last);
+    });
+  }
+  return left;
 }

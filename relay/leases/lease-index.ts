@@ -6,6 +6,7 @@ export class LeaseIndex {
   readonly #leases = new Map<Ipv4, Lease>();
   readonly #byClient = new Map<string, Ipv4>();
   readonly #byHardware = new Map<string, Set<Ipv4>>();
+  readonly #byPort = new Map<string, Set<Ipv4>>();
   readonly #quarantines = new Map<Ipv4, Quarantine>();
 
   byAddress(address: Ipv4): Lease | undefined {
@@ -24,6 +25,11 @@ export class LeaseIndex {
     return Array.from(addresses, (address) => this.#leases.get(address)!).sort(
       (a, b) => b.expiresAt - a.expiresAt,
     );
+  }
+
+  /** The addresses whose leases, live or not, came through a port. */
+  addressesOfPort(port: string): ReadonlySet<Ipv4> {
+    return this.#byPort.get(port) ?? NONE;
   }
 
   quarantinedUntil(address: Ipv4): number | undefined {
@@ -57,10 +63,8 @@ export class LeaseIndex {
   add(lease: Lease): void {
     this.#leases.set(lease.address, lease);
     this.#byClient.set(indexKey(lease.subnet, lease.clientKey), lease.address);
-    const hardware = indexKey(lease.subnet, lease.mac);
-    const addresses = this.#byHardware.get(hardware);
-    if (addresses === undefined) this.#byHardware.set(hardware, new Set([lease.address]));
-    else addresses.add(lease.address);
+    insert(this.#byHardware, indexKey(lease.subnet, lease.mac), lease.address);
+    if (lease.port !== null) insert(this.#byPort, lease.port, lease.address);
   }
 
   quarantine(quarantine: Quarantine): void {
@@ -71,6 +75,7 @@ export class LeaseIndex {
     this.#leases.clear();
     this.#byClient.clear();
     this.#byHardware.clear();
+    this.#byPort.clear();
     this.#quarantines.clear();
   }
 
@@ -79,11 +84,23 @@ export class LeaseIndex {
     if (lease === undefined) return;
     this.#leases.delete(address);
     this.#byClient.delete(indexKey(lease.subnet, lease.clientKey));
-    const hardware = indexKey(lease.subnet, lease.mac);
-    const addresses = this.#byHardware.get(hardware);
-    addresses?.delete(address);
-    if (addresses?.size === 0) this.#byHardware.delete(hardware);
+    remove(this.#byHardware, indexKey(lease.subnet, lease.mac), address);
+    if (lease.port !== null) remove(this.#byPort, lease.port, address);
   }
+}
+
+const NONE: ReadonlySet<Ipv4> = new Set();
+
+function insert(index: Map<string, Set<Ipv4>>, key: string, address: Ipv4): void {
+  const addresses = index.get(key);
+  if (addresses === undefined) index.set(key, new Set([address]));
+  else addresses.add(address);
+}
+
+function remove(index: Map<string, Set<Ipv4>>, key: string, address: Ipv4): void {
+  const addresses = index.get(key);
+  addresses?.delete(address);
+  if (addresses?.size === 0) index.delete(key);
 }
 
 function indexKey(subnet: string, name: string): string {

@@ -29,7 +29,7 @@ export type LeaseStoreOptions = {
   readonly now: () => number;
 };
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const SCHEMA = `
   CREATE TABLE lease (
     address    TEXT PRIMARY KEY,
@@ -40,6 +40,7 @@ const SCHEMA = `
     hostname   TEXT,
     state      TEXT NOT NULL,
     expires_at INTEGER NOT NULL,
+    port       TEXT,
     UNIQUE (subnet, client_key)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE quarantine (
@@ -48,6 +49,8 @@ const SCHEMA = `
   ) STRICT, WITHOUT ROWID;
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
+/** From version 1: leases did not know their port. */
+const MIGRATION = `ALTER TABLE lease ADD COLUMN port TEXT; PRAGMA user_version = ${SCHEMA_VERSION};`;
 
 /**
  * Leases that survive a crash and a power cut: read from memory, written to
@@ -94,6 +97,15 @@ export class LeaseStore {
   /** The leases of one piece of hardware in a subnet, live or not, the one that ends last first. */
   byHardware(subnet: string, mac: Mac): Lease[] {
     return this.#index.byHardware(subnet, mac);
+  }
+
+  /** How many addresses a port of a switch holds, by live leases. */
+  countOfPort(port: string, now: number): number {
+    let count = 0;
+    for (const address of this.#index.addressesOfPort(port)) {
+      if (isLive(this.#index.byAddress(address)!, now)) count += 1;
+    }
+    return count;
   }
 
   /** Until when an address is not to be given out, in milliseconds since the epoch. */
@@ -146,10 +158,10 @@ export class LeaseStore {
     const { dropClient, putLease, release, dropLease, putQuarantine, dropQuarantine } = this.#statements;
     switch (change.kind) {
       case "bind": {
-        const { address, subnet, clientKey, mac, speaker, hostname, state, expiresAt } = change.lease;
+        const { address, subnet, clientKey, mac, speaker, hostname, state, expiresAt, port } = change.lease;
         dropClient.run(subnet, clientKey, address);
         dropQuarantine.run(address);
-        putLease.run(address, subnet, clientKey, mac, speaker, hostname, state, expiresAt);
+        putLease.run(address, subnet, clientKey, mac, speaker, hostname, state, expiresAt, port);
         return;
       }
       case "release":
@@ -192,6 +204,7 @@ function openDatabase(path: string): DatabaseSync {
     };
     if (version > SCHEMA_VERSION) throw new Error(`it was written by a newer release, format ${version}`);
     if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`);
+    if (version === 1) database.exec(`BEGIN; ${MIGRATION} COMMIT`);
     return database;
   } catch (error) {
     database.close();
@@ -203,11 +216,11 @@ function prepare(database: DatabaseSync): Statements {
   return {
     allLeases: database.prepare(
       `SELECT address, subnet, client_key AS clientKey, mac, speaker, hostname, state,
-              expires_at AS expiresAt FROM lease`,
+              expires_at AS expiresAt, port FROM lease`,
     ),
     allQuarantines: database.prepare("SELECT address, until FROM quarantine WHERE until > ?"),
     dropClient: database.prepare("DELETE FROM lease WHERE subnet = ? AND client_key = ? AND address <> ?"),
-    putLease: database.prepare("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+    putLease: database.prepare("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
     release: database.prepare("UPDATE lease SET state = 'released', expires_at = ? WHERE address = ?"),
     dropLease: database.prepare("DELETE FROM lease WHERE address = ?"),
     putQuarantine: database.prepare("INSERT OR REPLACE INTO quarantine VALUES (?, ?)"),

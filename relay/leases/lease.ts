@@ -21,6 +21,8 @@ export type Lease = {
   readonly speaker: Speaker;
   /** Option 12, as the client sent it. */
   readonly hostname: string | null;
+  /** The port of a switch (option 82) that it was asked for through. */
+  readonly port: string | null;
   /** A released lease is kept so that a client that returns gets its address again. */
   readonly state: "bound" | "released";
   /** Milliseconds since the epoch; of a released lease, when it was released. */

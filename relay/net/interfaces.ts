@@ -3,12 +3,18 @@ import { networkInterfaces } from "node:os";
 import { formatIpv4, parseIpv4, type Ipv4, type Mac } from "../../core/addresses.ts";
 import { NetError } from "./errors.ts";
 
-/** One interface of this host as a server on it needs to know it. */
-export type InterfaceInfo = {
-  readonly name: string;
+/** An address of an interface and the network it lies in. */
+export type InterfaceAddress = {
   readonly address: Ipv4;
   readonly netmask: Ipv4;
   readonly broadcast: Ipv4;
+};
+
+/** One interface of this host as a server on it needs to know it, by its first address. */
+export type InterfaceInfo = InterfaceAddress & {
+  readonly name: string;
+  /** Its further addresses. */
+  readonly others: readonly InterfaceAddress[];
   /** Largest IP packet in bytes. */
   readonly mtu: number;
   readonly mac: Mac;
@@ -18,12 +24,13 @@ export type InterfaceInfo = {
 const ETHERNET_MTU = 1500;
 
 /**
- * Reads an interface's primary IPv4 address and link facts.
+ * Reads an interface's IPv4 addresses and link facts.
  *
  * @throws NetError `no-such-interface` (naming those that exist), `no-address`
  */
 export function readInterface(name: string): InterfaceInfo {
-  const ipv4 = networkInterfaces()[name]?.find((entry) => entry.family === "IPv4");
+  const all = networkInterfaces()[name]?.filter((entry) => entry.family === "IPv4") ?? [];
+  const [ipv4, ...others] = all;
   if (ipv4 === undefined) {
     if (!listInterfaceNames().includes(name)) throw noSuchInterface(name);
     throw new NetError(
@@ -33,9 +40,8 @@ export function readInterface(name: string): InterfaceInfo {
   }
   return {
     name,
-    address: ipv4.address,
-    netmask: ipv4.netmask,
-    broadcast: broadcastOf(ipv4.address, ipv4.netmask),
+    ...withBroadcast(ipv4),
+    others: others.map(withBroadcast),
     mtu: readMtu(name),
     mac: ipv4.mac,
   };
@@ -55,8 +61,8 @@ export function listInterfaceNames(): string[] {
   return lines.map((line) => line.split(":")[0]!.trim()).filter((name) => name !== "");
 }
 
-function broadcastOf(address: Ipv4, netmask: Ipv4): Ipv4 {
-  return formatIpv4((parseIpv4(address)! | ~parseIpv4(netmask)!) >>> 0);
+function withBroadcast({ address, netmask }: { address: Ipv4; netmask: Ipv4 }): InterfaceAddress {
+  return { address, netmask, broadcast: formatIpv4((parseIpv4(address)! | ~parseIpv4(netmask)!) >>> 0) };
 }
 
 /** sysfs shows the network namespace it was mounted in, which need not be ours. */

@@ -15,6 +15,8 @@ const nativeSetsockopt = libc.func(
 const nativeBind = libc.func("int bind(int fd, const void *address, uint32_t length)");
 const nativeClose = libc.func("int close(int fd)");
 
+const nativeIfNameToIndex = libc.func("unsigned int if_nametoindex(const char *name)");
+
 /** Error numbers told apart here; the same on every Linux architecture. */
 export const ERRNO = { EPERM: 1, EACCES: 13, ENODEV: 19, EADDRINUSE: 98 } as const;
 
@@ -51,6 +53,11 @@ export function bindAnyAddress(fd: number, port: number): CallResult {
   address.writeUInt16LE(AF_INET, 0);
   address.writeUInt16BE(port, 2);
   return result(nativeBind(fd, address, address.length) as number);
+}
+
+/** The number of a network device, another each time it appears; 0 if there is none of that name. */
+export function interfaceIndex(device: string): number {
+  return nativeIfNameToIndex(device) as number;
 }
 
 /** Closes a descriptor. See close(2). */

@@ -165,7 +165,7 @@ describe("what keeps a relay from starting is one sentence", () => {
 
   test("a range outside the interface's network; HTTP and TFTP are not left running", async () => {
     const config = await configure((await startFakeSite()).url);
-    const dhcp = { ...config.interfaces[0]!.dhcp, range: ["192.168.1.1", "192.168.1.9"] as const };
+    const dhcp = { ...config.interfaces[0]!.dhcp, ranges: [["192.168.1.1", "192.168.1.9"]] };
     const broken = { ...config, interfaces: [{ name: "lo", dhcp }] } as RelayConfig;
     await expect(start(broken)).rejects.toMatchObject({ code: "range-outside-subnet" });
     await start(config);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 
+import { ipv4ListOption, textOption, u8Option } from "../../../core/dhcp-packet/index.ts";
 import { closestKey } from "../../../relay/config/closest-key.ts";
 import { loadRelayConfig, parseRelayConfig } from "../../../relay/config/parse.ts";
 import { RelayConfigError } from "../../../relay/config/problems.ts";
@@ -35,9 +36,18 @@ describe("a configuration that is right", () => {
           name: "eth1",
           dhcp: {
             mode: "server",
-            range: ["192.168.77.50", "192.168.77.99"],
+            ranges: [["192.168.77.50", "192.168.77.99"]],
+            exclude: [],
             dns: [],
+            ntp: [],
+            options: [],
             leaseSeconds: 3600,
+            subnets: [],
+            answer: "any",
+            vendorClasses: [],
+            authoritative: false,
+            probe: true,
+            leasesPerPort: 64,
             port: 67,
             clientPort: 68,
           },
@@ -68,11 +78,27 @@ interfaces:
       router: 192.168.77.1
       dns: [192.168.77.1, 9.9.9.9]
       domain: lab.example.com
+      ntp: [192.168.77.1]
+      mtu: 9000
+      exclude: [192.168.77.60, [192.168.77.70, 192.168.77.79]]
+      options: { 150: { ip: [192.168.77.1] }, 252: "http://wpad/", 43: { hex: 0104c0a84d01 }, 19: { u8: 0 } }
       leaseSeconds: 600
+      answer: registered
+      vendorClasses: [PXEClient, HTTPClient]
+      authoritative: true
+      probe: false
+      leasesPerPort: 8
       port: 6767
       clientPort: 6868
+      subnets:
+        - { network: 10.20.0.0/16, ranges: [[10.20.1.1, 10.20.1.9], [10.20.2.1, 10.20.2.9]], router: 10.20.0.1 }
+        - { network: 10.30.0.0/24, range: [10.30.0.1, 10.30.0.9], dns: [], domain: b.example, leaseSeconds: 60 }
   - name: eth2
     dhcp: { mode: off }
+  - name: eth3
+    dhcp: { mode: proxy }
+  - name: eth4
+    dhcp: { mode: auto, answer: registered, port: 6767, clientPort: 6868, bootPort: 4012 }
 tftp: { root: /srv/tftp, port: 6969 }
 http: { port: 80 }
 bootFiles: { efi-x86_64: [shimx64.efi] }
@@ -81,21 +107,79 @@ log: { level: debug, format: pretty }
       "relay.yaml",
     );
     expect(config.controlPlane.url).toBe("http://127.0.0.1:8787");
+    const shared = { ntp: ["192.168.77.1"], exclude: [] };
+    const options = [
+      ipv4ListOption(150, ["192.168.77.1"]),
+      textOption(252, "http://wpad/"),
+      { code: 43, data: Uint8Array.of(1, 4, 192, 168, 77, 1) },
+      u8Option(19, 0),
+    ];
     expect(config.interfaces).toEqual([
       {
         name: "eth1",
         dhcp: {
           mode: "server",
-          range: ["192.168.77.50", "192.168.77.99"],
+          ranges: [["192.168.77.50", "192.168.77.99"]],
+          exclude: [
+            ["192.168.77.60", "192.168.77.60"],
+            ["192.168.77.70", "192.168.77.79"],
+          ],
           router: "192.168.77.1",
           dns: ["192.168.77.1", "9.9.9.9"],
           domain: "lab.example.com",
+          ntp: ["192.168.77.1"],
+          mtu: 9000,
+          options: expect.arrayContaining(options),
           leaseSeconds: 600,
+          answer: "registered",
+          vendorClasses: ["PXEClient", "HTTPClient"],
+          authoritative: true,
+          probe: false,
+          leasesPerPort: 8,
           port: 6767,
           clientPort: 6868,
+          subnets: [
+            {
+              network: "10.20.0.0/16",
+              ranges: [
+                ["10.20.1.1", "10.20.1.9"],
+                ["10.20.2.1", "10.20.2.9"],
+              ],
+              router: "10.20.0.1",
+              dns: ["192.168.77.1", "9.9.9.9"],
+              domain: "lab.example.com",
+              options: expect.arrayContaining(options),
+              leaseSeconds: 600,
+              ...shared,
+            },
+            {
+              network: "10.30.0.0/24",
+              ranges: [["10.30.0.1", "10.30.0.9"]],
+              dns: [],
+              domain: "b.example",
+              options: expect.arrayContaining(options),
+              leaseSeconds: 60,
+              ...shared,
+            },
+          ],
         },
       },
       { name: "eth2", dhcp: { mode: "off" } },
+      {
+        name: "eth3",
+        dhcp: { mode: "proxy", answer: "any", vendorClasses: [], port: 67, clientPort: 68, bootPort: 4011 },
+      },
+      {
+        name: "eth4",
+        dhcp: {
+          mode: "auto",
+          answer: "registered",
+          vendorClasses: [],
+          port: 6767,
+          clientPort: 6868,
+          bootPort: 4012,
+        },
+      },
     ]);
     expect(config.bootFiles["efi-x86_64"]).toEqual(["shimx64.efi"]);
     expect(config.bootFiles.bios).toEqual(["undionly.kpxe"]);
@@ -143,9 +227,9 @@ describe("a configuration that is wrong", () => {
       "relay.yaml:2: controlPlane.url: must be the http:// or https:// address of the control plane, without a path, query or password",
     ],
     [
-      "proxy mode",
+      "a range in auto mode",
       MINIMAL.replace("server, range", "auto, range"),
-      "relay.yaml:5: interfaces[0].dhcp.mode: auto is not in this version of pxedge; use server or off",
+      "relay.yaml:5: interfaces[0].dhcp.range: has no meaning with mode: auto; take it out",
     ],
   ])("%s", (_, text, expected) => {
     expect(problemsOf(text)).toBe(expected);
@@ -158,6 +242,47 @@ describe("a configuration that is wrong", () => {
   test("aliases cannot blow a small file up", () => {
     const levels = Array.from({ length: 20 }, (_, i) => `l${i + 1}: &l${i + 1} [${`*l${i},`.repeat(9)}]`);
     expect(problemsOf(`l0: &l0 [x]\n${levels.join("\n")}\n`)).toMatch(/^relay\.yaml:\d+: /);
+  });
+});
+
+describe("networks that contradict each other", () => {
+  const OTHER = `  - name: eth2
+    dhcp: { mode: server, range: [10.0.0.1, 10.0.0.9] }
+`;
+  const PLACE = /^relay\.yaml:(\d+): interfaces\[0\]\.dhcp/;
+
+  test.each([
+    [
+      "ranges that overlap",
+      `ranges: [[192.168.77.50, 192.168.77.99], [192.168.77.99, 192.168.77.120]]`,
+      "relay.yaml:5: interfaces[0].dhcp.ranges[1]: overlaps 192.168.77.50 to 192.168.77.99 of eth1",
+    ],
+    [
+      "a range outside its network",
+      `subnets: [{ network: 10.9.0.0/24, range: [10.9.0.50, 10.9.1.50] }]`,
+      "relay.yaml:5: interfaces[0].dhcp.subnets[0].range: 10.9.0.50 to 10.9.1.50 does not lie in 10.9.0.0/24",
+    ],
+    [
+      "networks that overlap",
+      `subnets: [{ network: 10.9.0.0/16 }, { network: 10.9.4.0/24 }]`,
+      "relay.yaml:5: interfaces[0].dhcp.subnets[1].network: overlaps 10.9.0.0/16 of eth1",
+    ],
+  ])("%s cost their own interface its DHCP, and no other", (_, settings, problem) => {
+    const text = MINIMAL.replace("range: [192.168.77.50, 192.168.77.99]", settings) + OTHER;
+    const { interfaces } = parseRelayConfig(text, "relay.yaml");
+    expect(interfaces[0]?.dhcp).toEqual({ mode: "refused", problems: [problem] });
+    expect(problem).toMatch(PLACE);
+    expect(interfaces[1]?.dhcp.mode).toBe("server");
+  });
+
+  test("of two interfaces whose ranges overlap the first is served", () => {
+    const text = MINIMAL + OTHER.replace("10.0.0.1, 10.0.0.9", "192.168.77.90, 192.168.77.120");
+    const { interfaces } = parseRelayConfig(text, "relay.yaml");
+    expect(interfaces[0]?.dhcp.mode).toBe("server");
+    expect(interfaces[1]?.dhcp).toEqual({
+      mode: "refused",
+      problems: ["relay.yaml:7: interfaces[1].dhcp.range: overlaps 192.168.77.50 to 192.168.77.99 of eth1"],
+    });
   });
 });
 

@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { LeaseStore } from "../../../relay/leases/lease-store.ts";
+import { serverConfig } from "./support/server-config.ts";
 import type { ServerProcessArgument } from "./support/server-process.ts";
 import { freePort, WireClient } from "./support/wire-client.ts";
 
@@ -32,14 +33,12 @@ it(
     const ports = { server: await freePort(), client: await freePort() };
     const argument: ServerProcessArgument = {
       interface: "lo",
-      config: {
-        mode: "server",
-        range: ["127.77.0.1", "127.77.3.254"],
-        dns: [],
+      config: serverConfig({
+        ranges: [["127.77.0.1", "127.77.3.254"]],
         leaseSeconds: 86_400,
         port: ports.server,
         clientPort: ports.client,
-      },
+      }),
       leasesPath: join(folder, "leases.sqlite"),
     };
     const acknowledged = new Map<string, string>();

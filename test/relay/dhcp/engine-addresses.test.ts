@@ -17,7 +17,7 @@ import {
 import { CONFIG, EngineBench, machine, SERVER } from "./support/engine-bench.ts";
 
 const FIRST = "192.168.77.50";
-const ONE_ADDRESS = { ...CONFIG, range: [FIRST, FIRST] as const };
+const ONE_ADDRESS = { ...CONFIG, ranges: [[FIRST, FIRST] as const] };
 
 /** The n-th stranger's MAC. */
 function stranger(n: number): string {
@@ -167,7 +167,7 @@ describe("D10 who a client is", () => {
   });
 
   it("D10 two systems on one hardware address have an address each, until there is none left", () => {
-    const bench = new EngineBench({ config: { ...CONFIG, range: [FIRST, "192.168.77.51"] } });
+    const bench = new EngineBench({ config: { ...CONFIG, ranges: [[FIRST, "192.168.77.51"]] } });
     const first = bench.lease({ options: [clientId(2, 1)] });
     const second = bench.lease({ options: [clientId(2, 2)] });
     expect(second).not.toBe(first);
@@ -225,7 +225,7 @@ describe("D10 who a client is", () => {
           const owner = owners.get(address);
           expect(owner !== undefined && owner.until > bench.now ? owner.mac : mac).toBe(mac);
           owners.set(address, { mac, until: expiresAt });
-          expect(bench.context.subnet.inRange(address)).toBe(true);
+          expect(bench.subnet.inRange(address)).toBe(true);
         }
       }
     };
@@ -323,7 +323,7 @@ describe("D11 the choice of an address", () => {
   });
 
   it("leaves the router and the name servers out of the range", () => {
-    const bench = new EngineBench({ config: { ...CONFIG, range: ["192.168.77.1", "192.168.77.4"] } });
+    const bench = new EngineBench({ config: { ...CONFIG, ranges: [["192.168.77.1", "192.168.77.4"]] } });
     expect(bench.lease()).toBe("192.168.77.4");
     expect(bench.verdict(discover({ mac: OTHER_MAC }))).toBe("pool-exhausted");
   });
@@ -343,12 +343,13 @@ describe("createSubnet", () => {
     address: "127.0.0.1",
     netmask: "255.0.0.0",
     broadcast: "127.255.255.255",
+    others: [],
     mtu: 65536,
     mac: "00:00:00:00:00:00",
   };
 
   it("takes any range of the interface's network", () => {
-    const subnet = createSubnet(info, { ...CONFIG, range: ["127.77.0.50", "127.77.0.99"] });
+    const subnet = createSubnet(info, { ...CONFIG, ranges: [["127.77.0.50", "127.77.0.99"]] });
     expect(subnet.name).toBe("127.0.0.0/8");
     expect(subnet.inRange("127.77.0.99")).toBe(true);
     expect(subnet.inRange("127.77.0.100")).toBe(false);
@@ -358,7 +359,7 @@ describe("createSubnet", () => {
   it.each([[["10.0.0.1", "10.0.0.9"]], [["127.0.0.9", "127.0.0.2"]], [["127.0.0.9", "nonsense"]]] as const)(
     "refuses the range %j",
     (range) => {
-      expect(() => createSubnet(info, { ...CONFIG, range })).toThrow(
+      expect(() => createSubnet(info, { ...CONFIG, ranges: [range] })).toThrow(
         /does not lie in 127\.0\.0\.0\/8, the network of lo/,
       );
     },

@@ -7,6 +7,7 @@ import { run, startChild, type Child } from "../../support/lab/child.ts";
 import { createLab, type Lab } from "../../support/lab/network.ts";
 import { waitFor } from "../../support/lab/wait.ts";
 import { missingNeed } from "../net/needs.ts";
+import { serverConfig } from "./support/server-config.ts";
 import type { ServerProcessArgument } from "./support/server-process.ts";
 
 const UDHCPC = "/usr/sbin/udhcpc";
@@ -90,15 +91,12 @@ describe.skipIf(lack !== undefined)(
       chmodSync(join(folder, "script"), 0o755);
       const argument: ServerProcessArgument = {
         interface: lab.lanInterface,
-        config: {
-          mode: "server",
-          range: ["192.168.77.50", "192.168.77.51"],
+        config: serverConfig({
+          ranges: [["192.168.77.50", "192.168.77.51"]],
           router: lab.lanAddress,
           dns: ["192.168.77.2"],
           leaseSeconds: 8,
-          port: 67,
-          clientPort: 68,
-        },
+        }),
         leasesPath: join(folder, "leases.sqlite"),
       };
       server = await lab.spawn(process.execPath, [PROGRAM, JSON.stringify(argument)]);

@@ -22,6 +22,7 @@ import {
   renew,
   request,
 } from "./support/client-packets.ts";
+import { serverConfig } from "./support/server-config.ts";
 import { freePort, WireClient } from "./support/wire-client.ts";
 
 const LOOPBACK: InterfaceInfo = {
@@ -29,6 +30,7 @@ const LOOPBACK: InterfaceInfo = {
   address: "127.0.0.1",
   netmask: "255.0.0.0",
   broadcast: "127.255.255.255",
+  others: [],
   mtu: 65_535,
   mac: "00:00:00:00:00:00",
 };
@@ -56,14 +58,12 @@ let logged: string[];
 function create(): DhcpServer {
   const log = (_: object, text: string): void => void logged.push(text);
   return createDhcpServer({
-    config: {
-      mode: "server",
-      range: ["127.77.0.50", "127.77.0.99"],
-      dns: [],
+    config: serverConfig({
+      ranges: [["127.77.0.50", "127.77.0.99"]],
       leaseSeconds: 600,
       port: ports.server,
       clientPort: ports.client,
-    },
+    }),
     interface: LOOPBACK,
     httpPort: 8080,
     bootFiles: { bios: ["undionly.kpxe"] },
@@ -207,11 +207,11 @@ describe("the DHCP server on a socket", () => {
         mac,
         stage: "dhcp",
         name: "ignored",
-        detail: { reason: "relayed", count: 1 },
+        detail: { reason: "unknown-network", count: 1 },
       })),
     );
     expect(server.stats.ignored).toBe(51);
-    expect(logged).toEqual(["DHCP server started"]);
+    expect(logged).toEqual(["DHCP started"]);
   });
 
   it("refuses to start beside a server on the same device and port", async () => {

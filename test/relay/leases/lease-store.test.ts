@@ -17,6 +17,7 @@ function lease(overrides: Partial<Lease> = {}): Lease {
     mac: "52:54:00:00:00:01",
     speaker: "system",
     hostname: null,
+    port: null,
     state: "bound",
     expiresAt: NOW + 3_600_000,
     ...overrides,

@@ -1,28 +1,36 @@
 import { type DhcpPacket, getU8, MESSAGE_TYPE, OPTION } from "../../../../core/dhcp-packet/index.ts";
 import type { BootFiles, RelayMachine } from "../../../../core/relay-protocol/state.ts";
 import type { DhcpServerConfig } from "../../../../relay/config/model.ts";
-import { AddressPool } from "../../../../relay/dhcp/address-pool.ts";
-import { BootDirections } from "../../../../relay/dhcp/boot-directions.ts";
+import type { AddressPool } from "../../../../relay/dhcp/address-pool.ts";
 import { type EngineContext, handle } from "../../../../relay/dhcp/engine.ts";
-import { Offers } from "../../../../relay/dhcp/offers.ts";
 import type { Outcome } from "../../../../relay/dhcp/outcome.ts";
-import { Reservations, type SiteSnapshot } from "../../../../relay/dhcp/reservations.ts";
-import { createSubnet } from "../../../../relay/dhcp/subnet.ts";
+import type { SiteSnapshot } from "../../../../relay/dhcp/reservations.ts";
+import { createServerContext } from "../../../../relay/dhcp/server-context.ts";
+import type { Subnet } from "../../../../relay/dhcp/subnet.ts";
 import { LeaseStore } from "../../../../relay/leases/lease-store.ts";
+import type { InterfaceInfo } from "../../../../relay/net/interfaces.ts";
 import { type ClientMessage, discover, request } from "./client-packets.ts";
+import { serverConfig } from "./server-config.ts";
 
 export const SERVER = "192.168.77.1";
 export const START = 1_800_000_000_000;
 
-export const CONFIG: DhcpServerConfig = {
-  mode: "server",
-  range: ["192.168.77.50", "192.168.77.53"],
+export const CONFIG: DhcpServerConfig = serverConfig({
+  ranges: [["192.168.77.50", "192.168.77.53"]],
   router: "192.168.77.254",
   dns: ["192.168.77.2", "192.168.77.3"],
   domain: "lab.example",
-  leaseSeconds: 3600,
-  port: 67,
-  clientPort: 68,
+});
+
+/** The interface that the server is on. */
+export const INTERFACE: InterfaceInfo = {
+  name: "eth1",
+  address: SERVER,
+  netmask: "255.255.255.0",
+  broadcast: "192.168.77.255",
+  others: [],
+  mtu: 1500,
+  mac: "52:54:00:ff:ff:ff",
 };
 
 const BOOT_FILES: BootFiles = {
@@ -37,6 +45,11 @@ export type Reply = Extract<Outcome, { kind: "reply" }>;
 export class EngineBench {
   readonly leases: LeaseStore;
   readonly context: EngineContext;
+  /** The interface's own network. */
+  readonly subnet: Subnet;
+  readonly pool: AddressPool;
+  /** What was logged as a warning. */
+  readonly warnings: object[] = [];
   now = START;
   #site: SiteSnapshot;
 
@@ -45,7 +58,9 @@ export class EngineBench {
     machines = [],
     siteBootFiles,
     leases,
+    info = INTERFACE,
   }: {
+    info?: InterfaceInfo;
     config?: DhcpServerConfig;
     machines?: readonly RelayMachine[];
     siteBootFiles?: BootFiles;
@@ -61,34 +76,28 @@ export class EngineBench {
       },
       machines,
     };
-    const info = {
-      name: "eth1",
-      address: SERVER,
-      netmask: "255.255.255.0",
-      broadcast: "192.168.77.255",
-      mtu: 1500,
-      mac: "52:54:00:ff:ff:ff",
-    };
-    const site = (): SiteSnapshot => this.#site;
-    const subnet = createSubnet(info, config);
-    const reservations = new Reservations(site);
-    const offers = new Offers();
-    this.context = {
-      subnet,
-      config,
-      mtu: info.mtu,
-      leases: this.leases,
-      offers,
-      pool: new AddressPool({ subnet, leases: this.leases, offers, reservations }),
-      boot: new BootDirections({
-        serverAddress: SERVER,
+    this.context = createServerContext(
+      {
+        config,
+        interface: info,
         httpPort: 8080,
         bootFiles: BOOT_FILES,
-        available: (file) => file !== "missing.efi",
-        site,
-        reservations,
-      }),
-    };
+        bootFileAvailable: (file) => file !== "missing.efi",
+        leases: this.leases,
+        site: () => this.#site,
+        onEvent: () => undefined,
+        log: {
+          debug: () => undefined,
+          info: () => undefined,
+          warn: (fields) => this.warnings.push(fields),
+          error: () => undefined,
+        },
+        now: () => this.now,
+      },
+      config,
+    );
+    this.subnet = this.context.networks.all[0]!.subnet;
+    this.pool = this.context.networks.all[0]!.pool;
   }
 
   setMachines(machines: readonly RelayMachine[]): void {

@@ -1,12 +1,12 @@
 import { createDhcpServer } from "../../../../relay/dhcp/server.ts";
 import { LeaseStore } from "../../../../relay/leases/lease-store.ts";
 import { readInterface } from "../../../../relay/net/interfaces.ts";
-import type { DhcpServerConfig } from "../../../../relay/config/model.ts";
+import type { DhcpActiveConfig } from "../../../../relay/config/model.ts";
 
 /** The only argument of this program, as JSON. */
 export type ServerProcessArgument = {
   readonly interface: string;
-  readonly config: DhcpServerConfig;
+  readonly config: DhcpActiveConfig;
   readonly leasesPath: string;
 };
 

@@ -1,0 +1,191 @@
+import { formatMac } from "../../core/addresses.ts";
+import { decode, DecodeError, type DhcpPacket, encode } from "../../core/dhcp-packet/index.ts";
+import type { EventDetail, EventSink } from "../../core/relay-protocol/events.ts";
+import type { LeaseStore } from "../leases/lease-store.ts";
+import { type Arrival, Inbox, type Service } from "./inbox.ts";
+import type { DhcpLog } from "./log.ts";
+import type { Destination, Outcome } from "./outcome.ts";
+import { SampledEvents } from "./sampled-events.ts";
+import type { DhcpServerStats } from "./server-stats.ts";
+
+export type ExchangeOptions = {
+  /** The interface's name. */
+  readonly device: string;
+  /** Decides what comes of a request. */
+  readonly handle: (packet: DhcpPacket, arrival: Arrival) => Outcome;
+  /** Whether the site knows the sender of a datagram. */
+  readonly isKnown: (bytes: Uint8Array) => boolean;
+  readonly leases: Pick<LeaseStore, "stage" | "commit">;
+  /** Hands a datagram to the kernel; false if there is no socket just now. */
+  readonly send: (service: Service, bytes: Uint8Array, destination: Destination) => boolean;
+  readonly stats: DhcpServerStats;
+  readonly onEvent: EventSink;
+  readonly log: DhcpLog;
+  readonly now: () => number;
+};
+
+/** What libuv reads of a socket before it lets the loop go on. */
+const BURST = 32;
+
+/** So many bursts are read before the first is answered: a commit costs as much for one lease as for many. */
+const MAX_BURSTS = 32;
+
+const FAILURE_LOG_MS = 10_000;
+
+/**
+ * Takes datagrams to decisions and decisions to replies.
+ *
+ * What a socket holds is read, decided one by one, its leases are committed in
+ * one transaction, and only then do the replies leave. So an acknowledged
+ * lease is durable, and a burst costs one write to the disk.
+ */
+export class Exchange {
+  readonly #options: ExchangeOptions;
+  readonly #inbox = new Inbox();
+  readonly #sampled: SampledEvents;
+  /** When each kind of failure was logged last: a dead link fails every packet alike. */
+  readonly #failureTold = new Map<string, number>();
+  #scheduled = false;
+  #receivedInBurst = 0;
+  #bursts = 0;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    this.#sampled = new SampledEvents(options.onEvent);
+  }
+
+  /** A datagram came in. */
+  receive(arrival: Arrival): void {
+    const { stats } = this.#options;
+    stats.received += 1;
+    this.#receivedInBurst += 1;
+    stats.overflowed += this.#inbox.push(arrival);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#bursts = 0;
+    setImmediate(this.#turn);
+  }
+
+  /** Drops what was received but not answered yet. */
+  clear(): void {
+    this.#inbox.clear();
+  }
+
+  /** Counts and logs a failure of the surroundings. */
+  fail(error: unknown, message: string): void {
+    const { stats, log, device, now } = this.#options;
+    stats.failed += 1;
+    const at = now();
+    if (at < (this.#failureTold.get(message) ?? -Infinity) + FAILURE_LOG_MS) return;
+    this.#failureTold.set(message, at);
+    log.error({ interface: device, err: error, failed: stats.failed }, message);
+  }
+
+  readonly #turn = (): void => {
+    const isMore = this.#receivedInBurst >= BURST && this.#bursts < MAX_BURSTS;
+    this.#receivedInBurst = 0;
+    if (isMore) {
+      // The socket most likely holds more: read it first.
+      this.#bursts += 1;
+      setImmediate(this.#turn);
+      return;
+    }
+    this.#scheduled = false;
+    this.#answer();
+  };
+
+  #answer(): void {
+    const { stats, isKnown } = this.#options;
+    const { arrivals, dropped } = this.#inbox.takeAll(isKnown);
+    stats.overflowed += dropped;
+    const outcomes: [Arrival, Outcome][] = [];
+    for (const arrival of arrivals) {
+      try {
+        const outcome = this.#decide(arrival);
+        if (outcome !== undefined) outcomes.push([arrival, outcome]);
+      } catch (error) {
+        this.fail(error, "a packet could not be handled");
+      }
+    }
+    const durable = this.commit();
+    for (const [arrival, outcome] of outcomes) {
+      if (outcome.changes.length > 0 && !durable) stats.failed += 1;
+      else this.#conclude(arrival, outcome);
+    }
+  }
+
+  /** Makes what is staged durable; false if the disk did not take it. */
+  commit(): boolean {
+    try {
+      this.#options.leases.commit();
+      return true;
+    } catch (error) {
+      this.fail(error, "leases could not be written, so they are not acknowledged");
+      return false;
+    }
+  }
+
+  #decide(arrival: Arrival): Outcome | undefined {
+    const { stats, handle, leases } = this.#options;
+    const packet = this.#readRequest(arrival.bytes);
+    if (packet === undefined) return undefined;
+    const outcome = handle(packet, arrival);
+    // Shown to the next packet of this turn already.
+    for (const change of outcome.changes) leases.stage(change);
+    if (outcome.kind === "reply" || outcome.event !== null) return outcome;
+    stats.ignored += 1;
+    const mac = packet.chaddr.length === 0 ? null : formatMac(packet.chaddr);
+    const name = outcome.reason === "pool-exhausted" ? "pool-exhausted" : "ignored";
+    this.#ignore(name, outcome.reason, mac, outcome.detail);
+    return undefined;
+  }
+
+  /** Never throws; what is not a request is counted and dropped. */
+  #readRequest(bytes: Uint8Array): DhcpPacket | undefined {
+    const { stats } = this.#options;
+    try {
+      const packet = decode(bytes);
+      if (packet.op === 1) return packet;
+      stats.malformed += 1;
+      this.#ignore("ignored", "not-a-request", null, {});
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      stats.malformed += 1;
+      this.#ignore("ignored", error.code, null, {});
+    }
+    return undefined;
+  }
+
+  #ignore(name: "ignored" | "pool-exhausted", reason: string, mac: string | null, detail: EventDetail): void {
+    const { log, device, now } = this.#options;
+    if (!this.#sampled.report(name, reason, mac, now(), detail)) return;
+    const fields = { interface: device, mac, reason, ...detail };
+    if (name === "pool-exhausted") log.warn(fields, "no free address");
+    else if (reason === "port-limit") log.warn(fields, "a switch port holds as many addresses as it may");
+    else log.debug(fields, "DHCP packet ignored");
+  }
+
+  #conclude(arrival: Arrival, outcome: Outcome): void {
+    const { stats, log, device, onEvent } = this.#options;
+    const { event } = outcome;
+    if (outcome.kind === "reply" && !this.#send(arrival, outcome)) return;
+    if (event === null) return;
+    stats[event.name as keyof DhcpServerStats] += 1;
+    const level = event.name === "refused" || event.name === "declined" ? "info" : "debug";
+    log[level]({ interface: device, mac: event.mac, ...event.detail }, `DHCP ${event.name}`);
+    onEvent(event);
+  }
+
+  /** Returns whether the reply was handed to the kernel. */
+  #send(
+    { service }: Arrival,
+    { packet, maxBytes, destination }: Extract<Outcome, { kind: "reply" }>,
+  ): boolean {
+    try {
+      return this.#options.send(service, encode(packet, { maxBytes }), destination);
+    } catch (error) {
+      this.fail(error, "a reply could not be encoded");
+      return false;
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/** Counters since the start. */
+export type DhcpServerStats = {
+  received: number;
+  /** No DHCP request at all: dropped before anything is made of it. */
+  malformed: number;
+  /** Dropped unread: more came than could be answered. */
+  overflowed: number;
+  offered: number;
+  acknowledged: number;
+  refused: number;
+  informed: number;
+  declined: number;
+  released: number;
+  ignored: number;
+  /** Addresses found in use by a probe. */
+  conflicts: number;
+  /** Replies that could not be made durable, encoded or sent. */
+  failed: number;
+};
+
+export function noStats(): DhcpServerStats {
+  return {
+    received: 0,
+    malformed: 0,
+    overflowed: 0,
+    offered: 0,
+    acknowledged: 0,
+    refused: 0,
+    informed: 0,
+    declined: 0,
+    released: 0,
+    ignored: 0,
+    conflicts: 0,
+    failed: 0,
+  };
+}
