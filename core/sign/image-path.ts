@@ -1,4 +1,5 @@
 import { equalInConstantTime, formatBase64Url, parseBase64Url } from "../bytes.ts";
+import { isPlainPath, isSiteId, KEY_ID } from "./grammar.ts";
 
 /** What a signature speaks for. */
 export type ImageGrant = {
@@ -50,7 +51,7 @@ export type SignImagePathOptions = ImageGrant & {
  */
 export async function signImagePath({ key, kid, ...grant }: SignImagePathOptions): Promise<string> {
   if (!isImagePath(grant.path)) throw new TypeError(`not the path of an image file: ${grant.path}`);
-  if (!KID.test(kid)) throw new TypeError("a key id is 1 to 64 letters, digits, - and _");
+  if (!KEY_ID.test(kid)) throw new TypeError("a key id is 1 to 64 letters, digits, - and _");
   if (!isSiteId(grant.siteId)) throw new TypeError("a site id is visible ASCII");
   if (!EXPIRY.test(String(grant.expiresAt))) throw new TypeError("expiresAt must be whole seconds");
   const signature = await signCanonicalString(key, canonicalString(grant, kid));
@@ -78,7 +79,6 @@ export type ImagePathVerdict =
 /** For logs and events only: a client sees one identical 404. */
 export type ImageRefusal = "bad-path" | "bad-query" | "unknown-key" | "bad-signature" | "expired";
 
-const KID = /^[A-Za-z0-9_-]{1,64}$/;
 const EXPIRY = /^(?:0|[1-9][0-9]{0,12})$/;
 
 /** Checks a signed path for GET or HEAD. Which of them was used does not matter. */
@@ -119,18 +119,11 @@ function parseQuery(query: string): { expiresAt: number; kid: string; signature:
   const sig = fields.get("sig");
   if (fields.size !== 3 || exp === undefined || kid === undefined || sig === undefined) return null;
   const signature = parseBase64Url(sig);
-  if (!EXPIRY.test(exp) || !KID.test(kid) || signature === undefined) return null;
+  if (!EXPIRY.test(exp) || !KEY_ID.test(kid) || signature === undefined) return null;
   return { expiresAt: Number(exp), kid, signature };
 }
 
-/** Visible ASCII, so that nothing in it can end a line of the canonical string. */
-function isSiteId(siteId: string): boolean {
-  return /^[\x21-\x7e]+$/.test(siteId);
-}
-
-/** `/i/IMAGE/REVISION/FILE…` in visible ASCII, with no segment that a URL parser would fold away. */
+/** `/i/IMAGE/REVISION/FILE…` */
 function isImagePath(path: string): boolean {
-  if (!/^\/i\/[\x21-\x7e]+$/.test(path) || /[?#\\]/.test(path)) return false;
-  const segments = path.split("/").slice(1);
-  return segments.length >= 4 && segments.every((part) => part !== "" && !/^(?:\.|%2e){1,2}$/i.test(part));
+  return isPlainPath(path) && path.startsWith("/i/") && path.split("/").length >= 5;
 }
