@@ -4,9 +4,9 @@ import { createEscapeTracker } from "./escape-tracker.ts";
 
 /**
  * JSON (RFC 8259), as Ignition configurations are. A value in the place of a
- * JSON value or of a member's name becomes one, with its quotes, and numbers
- * and booleans keep their type; inside a string of the author's it is escaped
- * without quotes.
+ * JSON value becomes one, with its quotes, and numbers and booleans keep
+ * their type; inside a string of the author's it is escaped without quotes.
+ * It cannot be in a member's name: of two equal names parsers keep one.
  */
 export const json: EscapingContext = {
   title: "JSON",
@@ -18,6 +18,8 @@ export const json: EscapingContext = {
     /** The last character outside strings that is no white space. */
     let last = "";
     let afterValue = false;
+    /** Whether the last string holds a value, or a part of one. */
+    let stringHoldsValue = false;
 
     const step = (char: string): boolean => {
       if (insideString) {
@@ -27,8 +29,9 @@ export const json: EscapingContext = {
         return true;
       }
       if (/\s/.test(char)) return true;
-      const fits = !afterValue || ",]}:".includes(char);
+      const fits = afterValue ? ",]}".includes(char) : !(stringHoldsValue && char === ":");
       afterValue = false;
+      stringHoldsValue = false;
       last = char;
       if (char === '"') {
         insideString = true;
@@ -36,24 +39,25 @@ export const json: EscapingContext = {
       }
       return fits;
     };
-    const takesValue = (): boolean => !afterValue && (last === "" || "[{:,".includes(last));
+    const takesValue = (): boolean => !afterValue && (last === "" || "[:,".includes(last));
 
     return {
       literal(text) {
         let fits = true;
         for (const char of text) fits = step(char) && fits;
-        return fits ? null : "a whole JSON value is followed by a comma, a colon or a closing bracket only";
+        return fits ? null : "a value cannot name a member, nor be followed by more of itself";
       },
       value(value) {
         if (insideString) {
           if (escape.pending) return refused("a backslash stands before it");
           const text = JSON.stringify(String(value)).slice(1, -1);
           if (text !== "") emptyString = false;
+          stringHoldsValue = true;
           return escaped(text);
         }
         if (!takesValue()) return refused("a JSON value cannot stand here");
         // JSON.stringify follows the ECMAScript rule for numbers, which is within JSON's.
-        const text = JSON.stringify(last === "{" ? String(value) : value);
+        const text = JSON.stringify(value);
         afterValue = true;
         return escaped(text);
       },

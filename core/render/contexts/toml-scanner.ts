@@ -2,7 +2,6 @@ import { createEscapeTracker } from "./escape-tracker.ts";
 
 /** Where in a TOML document a value would land. */
 export type TomlPlace =
-  | { readonly kind: "key" }
   | { readonly kind: "value" }
   | { readonly kind: "basic"; readonly first: boolean }
   | { readonly kind: "literal"; readonly first: boolean }
@@ -14,7 +13,7 @@ export type TomlScanner = {
   /** Returns whether all of the text may follow a whole value. */
   feed(text: string): boolean;
   place(): TomlPlace;
-  /** Says that a whole value (a key or not) was just written. */
+  /** Says that a whole value was just written. */
   close(): void;
 };
 
@@ -94,7 +93,7 @@ export function createTomlScanner(): TomlScanner {
       if (mode === "bare") mode = "closed";
       return true;
     }
-    const fits = !afterValue || (left ? ".=" : ",]}\n#=").includes(char);
+    const fits = !afterValue || ",]}\n#".includes(char);
     afterValue = false;
     if (char === "\n") newline();
     else if (char === "#") mode = "comment";
@@ -129,10 +128,13 @@ export function createTomlScanner(): TomlScanner {
       return fits;
     },
     place() {
+      if (left && mode !== "comment" && mode !== "header") {
+        return { kind: "obstacle", reason: "a value cannot be a key: another key could be the same" };
+      }
       switch (mode) {
         case "ready":
           if (afterValue) break;
-          return { kind: left ? "key" : "value" };
+          return { kind: "value" };
         case "quote":
           if (string !== "") break;
           return { kind: opener === '"' ? "basic" : "literal", first: true };

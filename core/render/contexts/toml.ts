@@ -3,7 +3,7 @@ import type { Escaped, EscapingContext, Scalar } from "../context.ts";
 import { createTomlScanner } from "./toml-scanner.ts";
 
 /**
- * TOML 1.0. A value in the place of a key or a value becomes a basic string,
+ * TOML 1.0. A value in the place of a value becomes a basic string,
  * or a number or boolean where it is one; inside a one-line string of the
  * author's it is escaped, or refused where that string has no escapes.
  */
@@ -30,10 +30,9 @@ export const toml: EscapingContext = {
               return refused("single quotes carry no ' and no control characters: use double quotes");
             }
             return fed(scanner, text);
-          case "key":
           case "value":
             scanner.close();
-            return escaped(place.kind === "key" ? `"${escapeBasic(text)}"` : formatTomlValue(value));
+            return escaped(formatTomlValue(value));
         }
       },
       embed() {
@@ -46,7 +45,6 @@ export const toml: EscapingContext = {
             return place.first ? { kind: "whole" } : refused("it must be the first thing in its string");
           case "obstacle":
             return refused(place.reason);
-          case "key":
           case "comment":
             return refused("another language stands in a value only");
         }

@@ -2,8 +2,7 @@ import { createEscapeTracker } from "./escape-tracker.ts";
 
 /** Where in a YAML document a value would land. */
 export type YamlPlace =
-  /** A whole node; `keyOnly` where only a mapping's key can start. */
-  | { readonly kind: "node"; readonly keyOnly: boolean }
+  | { readonly kind: "node" }
   | { readonly kind: "double"; readonly first: boolean; readonly column: number }
   | { readonly kind: "single"; readonly first: boolean; readonly column: number }
   | { readonly kind: "block"; readonly startsLine: boolean }
@@ -14,8 +13,10 @@ export type YamlPlace =
 export type YamlScanner = {
   /** Returns why the text spoils a value right before it, or `null`. */
   feed(text: string): string | null;
+  /** Feeds a value that was written inside quotes. */
+  feedQuoted(text: string): void;
   /** Feeds the text of a whole node that was written for a value. */
-  feedNode(text: string, keyOnly: boolean): void;
+  feedNode(text: string): void;
   place(): YamlPlace;
   /** The block scalar that the next line may continue, whatever its indentation will be. */
   openBlock(): { readonly folded: boolean; readonly text: string } | null;
@@ -47,8 +48,8 @@ function advance({ column, blank, tab, head }: Line, char: string): Line {
   };
 }
 
-/** A key is searched for in 1,024 characters (YAML 1.2, section 7.4.2). */
-const MAX_KEY_LENGTH = 1000;
+/** Where a mapping has a key twice, PyYAML takes the last one without a word. */
+const KEY = "a value cannot be a key: another key could be the same";
 
 export function createYamlScanner(): YamlScanner {
   const escape = createEscapeTracker();
@@ -56,21 +57,23 @@ export function createYamlScanner(): YamlScanner {
   let afterComment: Mode = "ready";
   let line = START_OF_LINE;
   let flow = 0;
-  /** Whether a node is due, after `-`, `:` or `?` or at the start, not only another key. */
+  /** Whether a node is due, after `-` or `:` or at the start, not only another key. */
   let due = true;
   /** Column of the key or dash that the next scalar belongs to; lines further right continue it. */
   let parentColumn = -1;
   /** Column of the last scalar, which a colon would make a key. */
   let nodeColumn = 0;
-  /** `-`, `?` or `:` that becomes an indicator if white space follows. */
+  /** `-` or `:` that becomes an indicator if white space follows. */
   let pending = "";
   let emptyString = true;
+  /** Whether the last quotes hold a value, or a part of one. */
+  let quotesHoldValue = false;
   /** A quote in single quotes: the end, or the first half of two. */
   let pendingQuote = false;
   let header = "";
   let block = { folded: false, explicit: false, indent: null as number | null, text: "" };
   /** The value just written, until it shows what follows. */
-  let value: { length: number; keyOnly: boolean; spaced: boolean } | null = null;
+  let value: { spaced: boolean } | null = null;
   let spoiled: string | null = null;
 
   const newline = (): void => {
@@ -173,8 +176,11 @@ export function createYamlScanner(): YamlScanner {
       afterComment = mode;
       mode = "comment";
     } else if (flow > 0 && ",[]{}".includes(char)) stepFlow(char);
-    else if (char === ":" && (mode === "plain" || mode === "closed")) pending = char;
-    else if (mode === "ready") startNode(char);
+    else if (char === ":" && (mode === "plain" || mode === "closed")) {
+      if (mode === "closed" && quotesHoldValue) spoiled ??= KEY;
+      quotesHoldValue = false;
+      pending = char;
+    } else if (mode === "ready") startNode(char);
     else if (mode === "closed") mode = "plain";
   };
 
@@ -194,8 +200,9 @@ export function createYamlScanner(): YamlScanner {
     if (char === '"' || char === "'") {
       mode = char === '"' ? "double" : "single";
       emptyString = true;
+      quotesHoldValue = false;
     } else if (char === "[" || char === "{") stepFlow(char);
-    else if ((char === "-" && flow === 0) || char === "?" || char === ":") pending = char;
+    else if ((char === "-" && flow === 0) || char === ":") pending = char;
     else if ((char === "|" || char === ">") && flow === 0 && due) {
       mode = "header";
       header = char;
@@ -203,19 +210,13 @@ export function createYamlScanner(): YamlScanner {
   };
 
   const checkFollowing = (char: string): void => {
-    const { length, keyOnly, spaced } = value!;
     if (char === " " || char === "\t") {
-      value = { length, keyOnly, spaced: true };
+      value = { spaced: true };
       return;
     }
-    if (char === "\n" || char === "#") {
-      if (keyOnly) spoiled ??= "only a key can stand here, with a colon behind it";
-      if (char === "#" && !spaced) spoiled ??= "other text follows it: put double quotes around all of it";
-    } else if (char === ":") {
-      if (length > MAX_KEY_LENGTH) spoiled ??= `a key is at most ${MAX_KEY_LENGTH} characters long`;
-    } else if (flow === 0 || !",]}".includes(char)) {
-      spoiled ??= "other text follows it: put double quotes around all of it";
-    }
+    const ends = char === "\n" || (char === "#" && value!.spaced) || (flow > 0 && ",]}".includes(char));
+    if (char === ":") spoiled ??= KEY;
+    else if (!ends) spoiled ??= "other text follows it: put double quotes around all of it";
     value = null;
   };
 
@@ -226,10 +227,14 @@ export function createYamlScanner(): YamlScanner {
       for (const char of text) step(char);
       return spoiled;
     },
-    feedNode(text, keyOnly) {
+    feedQuoted(text) {
+      for (const char of text) step(char);
+      quotesHoldValue = true;
+    },
+    feedNode(text) {
       for (const char of text) step(char);
       mode = "closed";
-      value = { length: text.length, keyOnly, spaced: false };
+      value = { spaced: false };
     },
     place() {
       const obstacle = (reason: string): YamlPlace => ({ kind: "obstacle", reason });
@@ -237,7 +242,7 @@ export function createYamlScanner(): YamlScanner {
       if (mode === "block") {
         const ends =
           startsLine && (column <= parentColumn || (block.indent !== null && column < block.indent));
-        if (ends) return { kind: "node", keyOnly: true };
+        if (ends) return obstacle(KEY);
         if (block.explicit) return obstacle("the block's indentation is written out: leave the number out");
         if (column === 0) return obstacle("the block is not indented");
         return { kind: "block", startsLine };
@@ -253,11 +258,11 @@ export function createYamlScanner(): YamlScanner {
         case "comment":
           return { kind: "comment" };
         case "ready":
-          return { kind: "node", keyOnly: !due };
+          return due ? { kind: "node" } : obstacle(KEY);
         case "plain":
         case "closed":
           if (startsLine && flow === 0 && (mode === "closed" || column <= parentColumn)) {
-            return { kind: "node", keyOnly: true };
+            return obstacle(KEY);
           }
           break;
         case "header":

@@ -13,8 +13,8 @@ export const yaml: EscapingContext = {
   title: "YAML",
   open() {
     const scanner = createYamlScanner();
-    const fed = (text: string): Escaped => {
-      scanner.feed(text);
+    const fedQuoted = (text: string): Escaped => {
+      scanner.feedQuoted(text);
       return escaped(text);
     };
     return {
@@ -27,11 +27,11 @@ export const yaml: EscapingContext = {
             return refused(place.reason);
           case "node": {
             const node = formatNode(value);
-            scanner.feedNode(node, place.keyOnly);
+            scanner.feedNode(node);
             return escaped(node);
           }
           case "double":
-            return fed(escapeDouble(text, place.column === 0));
+            return fedQuoted(escapeDouble(text, place.column === 0));
           case "single":
           case "block":
           case "comment": {
@@ -39,7 +39,9 @@ export const yaml: EscapingContext = {
               ? "only double quotes carry control characters and line ends"
               : plainProblem(text, place);
             if (problem !== null) return refused(problem);
-            return fed(place.kind === "single" ? text.replaceAll("'", "''") : text);
+            if (place.kind === "single") return fedQuoted(text.replaceAll("'", "''"));
+            scanner.feed(text);
+            return escaped(text);
           }
         }
       },
@@ -54,7 +56,7 @@ export const yaml: EscapingContext = {
         const place = scanner.place();
         switch (place.kind) {
           case "node":
-            return place.keyOnly ? refused("only a key can stand here") : { kind: "whole" };
+            return { kind: "whole" };
           case "double":
           case "single":
             return place.first ? { kind: "whole" } : refused("it must be the first thing in its quotes");

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
@@ -130,7 +131,7 @@ describe.skipIf(!hasDebconf)("as debconf reads it", () => {
     const { stdout, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8" });
     expect(stderr).toBe("");
     expect(stdout.split("\n")).toEqual([
-      "wget -q -O /dev/null http://192.168.77.1:8080/e/CAP/started",
+      `wget -q -O /dev/null http://192.168.77.1:8080/e/CAP/started?message=${hostname()}`,
       "wget -q -O /dev/null http://192.168.77.1:8080/e/CAP/installed",
       "web-1",
       "127.0.0.1\tlocalhost",

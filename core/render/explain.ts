@@ -1,0 +1,82 @@
+import type { Scalar } from "./context.ts";
+import type { FrontMatter } from "./front-matter.ts";
+import { valueProblem } from "./variables.ts";
+import type { TemplateProblemCode } from "./problems.ts";
+
+/** Where a variable's value can come from; later ones win, `default` is the template's own. */
+export type VariableSource = "default" | "site" | "profile" | "machine" | "order";
+
+/** The variables of one level. */
+export type VariableLevel = {
+  readonly source: Exclude<VariableSource, "default">;
+  readonly variables: Readonly<Record<string, unknown>>;
+};
+
+/** One variable as a template sees it. */
+export type ExplainedVariable = {
+  readonly name: string;
+  /** `null` where no level gives one. */
+  readonly value: Scalar | null;
+  /** The level that won, `null` where there is no value. */
+  readonly source: VariableSource | null;
+  /** Levels that gave a value and lost, nearest first. */
+  readonly overridden: readonly VariableSource[];
+  /** Whether the template declares it; others may still be used by name. */
+  readonly declared: boolean;
+  /** What is wrong with it; the message never holds the value. */
+  readonly problem: { readonly code: TemplateProblemCode; readonly message: string } | null;
+};
+
+/** From the weakest to the strongest. */
+const ORDER: readonly VariableLevel["source"][] = ["site", "profile", "machine", "order"];
+
+/**
+ * Merges the levels site < profile < machine < order over a template's
+ * defaults, and says of every variable where its value came from and whether
+ * it fits its declaration: what `preview` shows. The levels may come in any
+ * order. Declared variables come first, as declared; then the rest by name.
+ */
+export function explainVariables(
+  levels: readonly VariableLevel[],
+  { variables: declarations }: Pick<FrontMatter, "variables">,
+): ExplainedVariable[] {
+  const strongestFirst = ORDER.toReversed().flatMap((source) =>
+    levels.filter((level) => level.source === source),
+  );
+  const given = new Set(levels.flatMap(({ variables }) => Object.keys(variables)));
+  const declared = Object.keys(declarations);
+  const others = [...given].filter((name) => !Object.hasOwn(declarations, name)).toSorted();
+
+  return [...declared, ...others].map((name) => {
+    const declaration = Object.hasOwn(declarations, name) ? declarations[name] : undefined;
+    const candidates: { readonly source: VariableSource; readonly value: unknown }[] = strongestFirst.flatMap(
+      ({ source, variables }) =>
+        // An own property only, and null is no value: it lets the level below through.
+        Object.hasOwn(variables, name) && variables[name] !== null && variables[name] !== undefined
+          ? [{ source, value: variables[name] }]
+          : [],
+    );
+    if (declaration?.default !== undefined)
+      candidates.push({ source: "default", value: declaration.default });
+    const [winner, ...losers] = candidates;
+    const value = winner?.value;
+    let problem: ExplainedVariable["problem"] = null;
+    if (winner === undefined) {
+      if (declaration?.required === true) problem = { code: "missing-variable", message: "is required" };
+    } else if (declaration !== undefined) problem = valueProblem(declaration, value);
+    else if (!isScalar(value))
+      problem = { code: "wrong-type", message: "must be text, a number or a boolean" };
+    return {
+      name,
+      value: isScalar(value) ? value : null,
+      source: winner?.source ?? null,
+      overridden: losers.map(({ source }) => source),
+      declared: declaration !== undefined,
+      problem,
+    };
+  });
+}
+
+function isScalar(value: unknown): value is Scalar {
+  return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
+}
