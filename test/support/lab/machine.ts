@@ -5,7 +5,8 @@ import type { Child, ExitStatus } from "./child.ts";
 import { waitFor } from "./wait.ts";
 import type { Lab } from "./network.ts";
 
-export type MachineFirmware = "bios" | "efi-x86_64" | "efi-arm64";
+export const FIRMWARES = ["bios", "efi-x86_64", "efi-arm64"] as const;
+export type MachineFirmware = (typeof FIRMWARES)[number];
 
 export type MachineOptions = {
   readonly firmware: MachineFirmware;

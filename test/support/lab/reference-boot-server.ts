@@ -5,17 +5,15 @@ import { waitFor } from "./wait.ts";
 import type { Lab } from "./network.ts";
 
 /** Where fetch-ipxe.sh puts the boot files of a newer Debian. */
-export const FETCHED_IPXE = fileURLToPath(new URL("../../../.lab/ipxe", import.meta.url));
+const FETCHED_IPXE = fileURLToPath(new URL("../../../.lab/ipxe", import.meta.url));
 /** Boot files of this machine's own Debian. */
-export const INSTALLED_IPXE = "/usr/lib/ipxe";
+const INSTALLED_IPXE = "/usr/lib/ipxe";
 
 export type ReferenceBootServerOptions = {
   /** Its configuration, its TFTP root (`tftp/`) and its HTTP root (`http/`); made when it is not there. */
   readonly directory: string;
   /** What iPXE runs: `/boot.ipxe`. */
   readonly script: string;
-  /** Boot files come from the first of these folders that has them. */
-  readonly bootFileFolders?: readonly string[];
 };
 
 export type ReferenceBootServer = {
@@ -26,6 +24,8 @@ export type ReferenceBootServer = {
   readonly stop: () => Promise<void>;
 };
 
+/** Boot files come from the first of these that has them. */
+const BOOT_FILE_FOLDERS = [FETCHED_IPXE, INSTALLED_IPXE];
 const HTTP_PORT = 8081;
 const START_TIMEOUT_MS = 20_000;
 const BOOT_FILES = { bios: "undionly.kpxe", efiX86: "snponly.efi", efiArm64: "ipxe-arm64.efi" };
@@ -39,9 +39,8 @@ export async function startReferenceBootServer(
   const httpRoot = join(options.directory, "http");
   mkdirSync(tftpRoot, { recursive: true });
   mkdirSync(httpRoot, { recursive: true });
-  const folders = options.bootFileFolders ?? [INSTALLED_IPXE, FETCHED_IPXE];
   for (const file of Object.values(BOOT_FILES)) {
-    const folder = folders.find((candidate) => existsSync(join(candidate, file)));
+    const folder = BOOT_FILE_FOLDERS.find((candidate) => existsSync(join(candidate, file)));
     if (folder !== undefined) copyFileSync(join(folder, file), join(tftpRoot, file));
   }
   writeFileSync(join(httpRoot, "boot.ipxe"), options.script);
