@@ -31,12 +31,13 @@ export default defineConfig({
         },
       },
       {
-        // Virtual machines take minutes and two of them take both cores: a file at a time.
+        // Virtual machines take minutes, and two of them take both cores.
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           fileParallelism: false,
-          testTimeout: 300_000,
+          maxConcurrency: 2,
+          testTimeout: 600_000,
           hookTimeout: 120_000,
         },
       },

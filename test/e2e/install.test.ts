@@ -116,7 +116,7 @@ describe.skipIf(missing !== null)(
     }
 
     for (const firmware of ["bios", "efi-x86_64"] as const) {
-      test(`${firmware}: installed once, then its disk boots`, async () => {
+      test.concurrent(`${firmware}: installed once, then its disk boots`, async () => {
         const subject = await installing(`once-${firmware}`, firmware);
         try {
           await subject.machine.waitForConsole("LIVE-INSTALLER posted: installed", TO_INSTALLER_MS);
@@ -129,7 +129,7 @@ describe.skipIf(missing !== null)(
       });
     }
 
-    test("every callback lost: a warning, not a second install", async () => {
+    test.concurrent("every callback lost: a warning, not a second install", async () => {
       const subject = await installing("callbacks-lost", "bios", { callback: "none" });
       try {
         await subject.machine.waitForConsole("LIVE-INSTALLER restarting", TO_INSTALLER_MS);
@@ -141,7 +141,7 @@ describe.skipIf(missing !== null)(
       }
     });
 
-    test("the power cut right after the commit: the machine is left to its disk", async () => {
+    test.concurrent("the power cut right after the commit: the machine is left to its disk", async () => {
       const subject = await installing("power-cut", "bios", { holdSeconds: 600 });
       const { machine } = subject;
       try {
@@ -161,6 +161,7 @@ describe.skipIf(missing !== null)(
       }
     });
 
+    // Alone: the others need the relay.
     test("the relay killed between commit and callback: one install all the same", async () => {
       const subject = await installing("relay-killed", "bios", { holdSeconds: 5 });
       const { machine } = subject;

@@ -1,0 +1,95 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startMachine } from "../support/lab/machine.ts";
+import { createLab, type Lab } from "../support/lab/network.ts";
+import { missingForVirtualMachines } from "./requirements.ts";
+import { addImage, startSite, type Site } from "./site.ts";
+
+/** iPXE of a newer Debian: the arm64 build, and a second version for x86-64. */
+const BOOT_FILES = fileURLToPath(new URL("../../.lab/ipxe", import.meta.url));
+const TO_SCRIPT_MS = 180_000;
+const SECRET = "canary-5d1f";
+
+const missing = missingForVirtualMachines([
+  "/usr/bin/qemu-system-x86_64",
+  "/usr/bin/qemu-system-aarch64",
+  "/usr/share/AAVMF/AAVMF_CODE.fd",
+  join(BOOT_FILES, "ipxe-arm64.efi"),
+]);
+
+describe.skipIf(missing !== null)(
+  `who gets which script${missing === null ? "" : ` (skipped: ${missing})`}`,
+  () => {
+    let directory: string;
+    let lab: Lab;
+    let site: Site;
+
+    beforeAll(async () => {
+      directory = mkdtempSync(join(tmpdir(), "pxedge-e2e-"));
+      lab = await createLab();
+      site = await startSite(lab, { directory: join(directory, "site"), tftpRoot: BOOT_FILES });
+      // No machine of its architecture can run it: what counts here is that it is asked for.
+      await addImage(site.api, "not-a-kernel", { linux: fileURLToPath(import.meta.url) });
+      await site.api.request("PUT", "/profiles/secret", {
+        mode: "install",
+        image: "not-a-kernel",
+        kernel: "linux",
+        args: `secret=${SECRET}`,
+      });
+    });
+    afterAll(async () => {
+      await site?.stop();
+      await lab?.close();
+      rmSync(directory, { recursive: true, force: true });
+    });
+
+    test.concurrent("(d) arm64: EDK2 PXE → ipxe-arm64.efi → its own script", async () => {
+      const mac = "52:54:00:e2:e0:0d";
+      await site.addMachine("arm1", mac);
+      await site.arm("arm1", "secret");
+      const machine = await startMachine(lab, {
+        firmware: "efi-arm64",
+        mac,
+        directory: join(directory, "arm1"),
+      });
+      try {
+        await machine.waitForConsole("/linux", TO_SCRIPT_MS);
+        const timeline = await site.timeline("arm1");
+        expect(timeline.find((event) => event.stage === "dhcp")?.detail).toMatchObject({
+          arch: 11,
+          bootFile: "ipxe-arm64.efi",
+        });
+        const sent = await site.waitForEvent("arm1", "tftp", "sent", 20_000);
+        expect(sent.detail).toMatchObject({ file: "ipxe-arm64.efi" });
+        expect(await site.attempts("arm1")).toMatchObject([{ state: "booting", installs: 0 }]);
+      } finally {
+        await machine.powerOff();
+      }
+    });
+
+    test.concurrent("(e) an unknown machine boots its local disk and learns nothing", async () => {
+      await site.addMachine("known", "52:54:00:e2:e0:0e");
+      await site.arm("known", "secret");
+      const machine = await startMachine(lab, {
+        firmware: "efi-x86_64",
+        mac: "52:54:00:e2:e0:0f",
+        directory: join(directory, "stranger"),
+      });
+      try {
+        await machine.waitForConsole("pxedge: booting the local disk", TO_SCRIPT_MS);
+        expect(machine.consoleText()).not.toContain(SECRET);
+        // Nor does it by asking for the machine that is armed: the relay sees whose address asks.
+        const claimed = await lab.exec("curl", ["-s", `${site.relayUrl}/boot/52-54-00-e2-e0-0e/script.ipxe`]);
+        const own = await lab.exec("curl", ["-s", `${site.relayUrl}/boot/52-54-00-e2-e0-0f/script.ipxe`]);
+        expect(claimed).toBe(own);
+        expect(claimed).not.toContain(SECRET);
+        expect(await site.attempts("known")).toMatchObject([{ state: "armed", installs: 0 }]);
+      } finally {
+        await machine.powerOff();
+      }
+    });
+  },
+);
