@@ -75,7 +75,14 @@ describe("a wrong import fails", () => {
 });
 
 describe("core has neither clock, randomness nor I/O", () => {
-  for (const use of ["Date.now()", "Math.random()", "crypto.randomUUID()", "fetch", "setTimeout", "process"]) {
+  for (const use of [
+    "Date.now()",
+    "Math.random()",
+    "crypto.randomUUID()",
+    "fetch",
+    "setTimeout",
+    "process",
+  ]) {
     test(use, () => {
       write("core/bad.ts", `export const used = ${use};\n`);
       expect(lint().status).toBe(1);

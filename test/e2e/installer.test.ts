@@ -59,10 +59,17 @@ describe.skipIf(missing !== null)(
     });
 
     const boots = [
-      ["a", "uefi1", "efi-x86_64", "52:54:00:e2:e0:0a"],
-      ["c", "bios1", "bios", "52:54:00:e2:e0:0c"],
+      [
+        "a",
+        "uefi1",
+        "efi-x86_64",
+        "52:54:00:e2:e0:0a",
+        ["dhcp acknowledged", "tftp sent", "decision served"],
+      ],
+      // QEMU's NIC ROM is iPXE already: no boot file is asked for.
+      ["c", "bios1", "bios", "52:54:00:e2:e0:0c", ["dhcp acknowledged", "decision served"]],
     ] as const;
-    for (const [label, name, firmware, mac] of boots) {
+    for (const [label, name, firmware, mac, stages] of boots) {
       // Both at once: each of them waits for most of its time.
       test.concurrent(`(${label}) ${firmware}: to the mirror without a question; (b) then the local disk`, async () => {
         const mirrorDirectory = `/${name}/debian`;
@@ -76,10 +83,9 @@ describe.skipIf(missing !== null)(
           // The installer itself says what it is called.
           const started = await site.waitForEvent(name, "callback", "started", 180_000);
           expect(started.detail).toEqual({ state: "installing", message: name });
-          await mirror.waitForRequest(`${mirrorDirectory}/dists/bookworm/`, 180_000);
+          await mirror.waitForRequest(`${mirrorDirectory}/dists/bookworm/Release`, 180_000);
           expect(machine.consoleText()).not.toMatch(/Prompt:|!! ERROR/);
-          expect(await seen(name)).toEqual(expect.arrayContaining(["dhcp acknowledged", "decision served"]));
-          if (firmware !== "bios") expect(await seen(name)).toContain("tftp sent");
+          expect(await seen(name)).toEqual(expect.arrayContaining([...stages]));
 
           await machine.powerOff();
           expect(await site.attempts(name)).toMatchObject([{ state: "installing", installs: 1 }]);
