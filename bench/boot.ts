@@ -13,9 +13,10 @@ import { FIRMWARES, type MachineFirmware } from "../test/support/lab/machine.ts"
 import type { BootServer } from "./boot/boot-server.ts";
 import { dnsmasqNginx } from "./boot/dnsmasq-nginx.ts";
 import { measureBoots, median } from "./boot/measure.ts";
+import { pxedge } from "./boot/pxedge.ts";
 
 /** The first is the one the others are compared with. */
-const SERVERS: readonly [BootServer, ...BootServer[]] = [dnsmasqNginx];
+const SERVERS: readonly [BootServer, ...BootServer[]] = [dnsmasqNginx, pxedge];
 
 const { values } = parseArgs({
   options: {

@@ -5,9 +5,9 @@ import { waitFor } from "./wait.ts";
 import type { Lab } from "./network.ts";
 
 /** Where fetch-ipxe.sh puts the boot files of a newer Debian. */
-const FETCHED_IPXE = fileURLToPath(new URL("../../../.lab/ipxe", import.meta.url));
+export const FETCHED_IPXE = fileURLToPath(new URL("../../../.lab/ipxe", import.meta.url));
 /** Boot files of this machine's own Debian. */
-const INSTALLED_IPXE = "/usr/lib/ipxe";
+export const INSTALLED_IPXE = "/usr/lib/ipxe";
 
 export type ReferenceBootServerOptions = {
   /** Its configuration, its TFTP root (`tftp/`) and its HTTP root (`http/`); made when it is not there. */

@@ -1,0 +1,15 @@
+import { existsSync } from "node:fs";
+import { startSite } from "../../test/e2e/site.ts";
+import { FETCHED_IPXE, INSTALLED_IPXE } from "../../test/support/lab/reference-boot-server.ts";
+import type { BootServer } from "./boot-server.ts";
+
+/**
+ * Ours: relay and Worker. The machine is not known to them, so the script that
+ * counts is the second one it loads, the Worker's decision.
+ */
+export const pxedge: BootServer = {
+  name: "pxedge",
+  executed: /pxedge: booting the local disk/,
+  start: (lab, directory) =>
+    startSite(lab, { directory, tftpRoot: existsSync(FETCHED_IPXE) ? FETCHED_IPXE : INSTALLED_IPXE }),
+};
