@@ -1,0 +1,254 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type { DhcpProxyConfig } from "../../relay/config/model.ts";
+import { serverConfig } from "../relay/dhcp/support/server-config.ts";
+import { missingNeed } from "../relay/net/needs.ts";
+import { createLab, type Lab } from "../support/lab/network.ts";
+import { waitFor } from "../support/lab/wait.ts";
+import { addHost, type Host, type ServerProcess, startServerProcess } from "./dhcp-lan.ts";
+
+const DNSMASQ = "/usr/sbin/dnsmasq";
+const KEA = "/usr/sbin/kea-dhcp4";
+const UDHCPC = "/usr/sbin/udhcpc";
+const DHCRELAY = "/usr/sbin/dhcrelay";
+const PEER_ADDRESS = "192.168.77.5";
+const lack = missingNeed({ root: true, programs: [DNSMASQ, KEA, UDHCPC, DHCRELAY] });
+
+const PROXY: DhcpProxyConfig = {
+  mode: "proxy",
+  answer: "any",
+  vendorClasses: [],
+  port: 67,
+  clientPort: 68,
+  bootPort: 4011,
+};
+const SERVER = serverConfig({ ranges: [["192.168.77.50", "192.168.77.59"]], probe: true });
+const PXE_CLIENT = new URL("dhcp-pxe-client.ts", import.meta.url).pathname;
+
+describe.skipIf(lack !== undefined)(
+  `beside other people's DHCP${lack === undefined ? "" : ` (skipped: ${lack})`}`,
+  () => {
+    let lab: Lab;
+    let peer: Host;
+    let client: Host;
+    let folder: string;
+
+    beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), "pxedge-peers-"));
+      lab = await createLab();
+      peer = await addHost(lab, { mac: "02:00:00:00:99:05", address: `${PEER_ADDRESS}/24` });
+      client = await addHost(lab, { mac: "02:00:00:00:99:06" });
+    });
+
+    afterAll(async () => {
+      await client.close();
+      await peer.close();
+      await lab.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    async function start(config: Parameters<typeof startServerProcess>[1]): Promise<ServerProcess> {
+      const server = await startServerProcess(lab, config);
+      onTestFinished(() => server.stop());
+      return server;
+    }
+
+    async function startDnsmasq(): Promise<void> {
+      const dnsmasq = await peer.spawn(DNSMASQ, [
+        ...["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=eth0", "--log-dhcp"],
+        ...["--dhcp-range=192.168.77.100,192.168.77.110,1h", "--no-ping", "--dhcp-authoritative"],
+        ...["--log-facility=-", "--user=root", `--dhcp-leasefile=${join(folder, "dnsmasq.leases")}`],
+      ]);
+      onTestFinished(() => dnsmasq.stop());
+      await waitFor(() => dnsmasq.output().includes("DHCP, IP range"), 5000, dnsmasq.output);
+    }
+
+    async function startKea(): Promise<void> {
+      const file = join(folder, "kea.json");
+      const Dhcp4 = {
+        "interfaces-config": { interfaces: ["eth0"], "dhcp-socket-type": "raw" },
+        "lease-database": { type: "memfile", persist: false },
+        subnet4: [{ subnet: "192.168.77.0/24", pools: [{ pool: "192.168.77.100 - 192.168.77.110" }] }],
+        loggers: [{ name: "kea-dhcp4", output_options: [{ output: "stdout" }], severity: "INFO" }],
+      };
+      writeFileSync(file, JSON.stringify({ Dhcp4 }));
+      const kea = await peer.spawn("/usr/bin/env", [
+        `KEA_PIDFILE_DIR=${folder}`,
+        `KEA_LOCKFILE_DIR=${folder}`,
+        ...[KEA, "-c", file],
+      ]);
+      onTestFinished(() => kea.stop());
+      await waitFor(() => kea.output().includes("DHCP4_STARTED"), 10_000, kea.output);
+    }
+
+    /** What a PXE client of an architecture hears of all servers together. */
+    async function boot(arch: number): Promise<{ address: string; offers: object[]; ack: object | null }> {
+      return JSON.parse(await client.exec(process.execPath, [PXE_CLIENT, "eth0", String(arch)])) as never;
+    }
+
+    describe.each([
+      ["dnsmasq", startDnsmasq],
+      ["Kea", startKea],
+    ])("%s", (_, startPeer) => {
+      it(
+        "P23 P24 P25 gives the address, and the proxy what to boot: by its OFFER and on 4011",
+        { timeout: 60_000 },
+        async () => {
+          await startPeer();
+          const proxy = await start(PROXY);
+          const { address, offers, ack } = await boot(7);
+          expect(address).toMatch(/^192\.168\.77\.1\d\d$/);
+          expect(offers).toContainEqual({ server: "192.168.77.1", yiaddr: "0.0.0.0", file: "snponly.efi" });
+          expect(offers).toContainEqual(expect.objectContaining({ server: PEER_ADDRESS, file: "" }));
+          expect(ack).toEqual({
+            from: "192.168.77.1:4011",
+            type: 5,
+            server: "192.168.77.1",
+            file: "snponly.efi",
+          });
+          // The client is a boot client: the proxy heard whom it chose.
+          const chosen = await proxy.waitFor("ignored");
+          expect(chosen.detail).toMatchObject({ reason: "address-from-other-server", server: PEER_ADDRESS });
+          expect(await proxy.waitFor("other-server")).toMatchObject({ detail: { address: PEER_ADDRESS } });
+        },
+      );
+
+      it("is noticed in server mode, by an event and a warning", { timeout: 60_000 }, async () => {
+        await startPeer();
+        const server = await start(SERVER);
+        const event = await server.waitFor("other-server");
+        expect(event).toMatchObject({ mac: null, detail: { address: PEER_ADDRESS, interface: "lan0" } });
+        expect(server.output()).toContain("another DHCP server answers here");
+      });
+    });
+
+    it(
+      "auto: answers nothing without a server, and proxies once there is one",
+      { timeout: 90_000 },
+      async () => {
+        const proxy = await start({ ...PROXY, mode: "auto" });
+        await waitFor(() => proxy.output().includes("no DHCP server answers here"), 15_000, proxy.output);
+        expect((await boot(7)).offers).toEqual([]);
+        await startDnsmasq();
+        await proxy.waitFor("other-server", 40_000);
+        const { address, offers } = await boot(7);
+        expect(address).toMatch(/^192\.168\.77\.1\d\d$/);
+        expect(offers).toContainEqual(
+          expect.objectContaining({ server: "192.168.77.1", file: "snponly.efi" }),
+        );
+      },
+    );
+
+    it(
+      "D16 an address that somebody took by himself is found and never offered",
+      { timeout: 60_000 },
+      async () => {
+        // The first of the range, where every other client would be sent.
+        const squatter = await addHost(lab, { mac: "02:00:00:00:99:07", address: "192.168.77.50/24" });
+        onTestFinished(() => squatter.close());
+        const server = await start(SERVER);
+        expect(await server.waitFor("conflict")).toEqual({
+          mac: "02:00:00:00:99:07",
+          stage: "dhcp",
+          name: "conflict",
+          detail: { address: "192.168.77.50" },
+        });
+        await client.exec(UDHCPC, ["-f", "-q", "-n", "-i", "eth0", "-s", "/bin/true"]);
+        const offered = server.events().filter(({ name }) => name === "offered");
+        expect(offered.map(({ detail }) => detail["address"])).toEqual(["192.168.77.51"]);
+      },
+    );
+
+    it("D18 leases through a real relay agent, whose option 82 comes back", { timeout: 60_000 }, async () => {
+      // A router between the client's network and the relay's.
+      const router = await addHost(lab, { mac: "02:00:00:00:99:08", address: "192.168.77.8/24" });
+      onTestFinished(() => router.close());
+      await router.exec("ip", ["link", "add", "down0", "type", "bridge"]);
+      await router.exec("ip", ["address", "add", "10.20.0.1/24", "dev", "down0"]);
+      await router.exec("ip", ["link", "set", "down0", "up"]);
+      await router.exec("ip", ["link", "add", "port0", "type", "veth", "peer", "name", "far0"]);
+      await router.exec("ip", ["link", "set", "port0", "master", "down0", "up"]);
+      await router.exec("ip", ["link", "set", "far0", "up"]);
+      await router.exec("sysctl", ["-q", "-w", "net.ipv4.ip_forward=1"]);
+      await lab.exec("ip", ["route", "add", "10.20.0.0/24", "via", "192.168.77.8"]);
+      onTestFinished(async () => void (await lab.exec("ip", ["route", "delete", "10.20.0.0/24"])));
+      const subnet = {
+        ...serverConfig({}),
+        network: "10.20.0.0/24",
+        ranges: [["10.20.0.50", "10.20.0.59"]] as const,
+      };
+      const server = await start({ ...SERVER, subnets: [subnet] });
+      await router.spawn(DHCRELAY, [
+        ...["-4", "-d", "--no-pid", "-a", "-m", "discard"],
+        ...["-id", "down0", "-iu", "eth0", "192.168.77.1"],
+      ]);
+      await waitFor(
+        async () => {
+          await router.exec(UDHCPC, ["-f", "-q", "-n", "-t", "2", "-i", "far0", "-s", "/bin/true"]);
+          return true;
+        },
+        20_000,
+        server.output,
+      );
+      const acknowledged = await server.waitFor("acknowledged");
+      expect(acknowledged.detail["address"]).toBe("10.20.0.50");
+    });
+
+    it("two interfaces of a relay hear their own clients only", { timeout: 60_000 }, async () => {
+      await lab.exec("ip", ["link", "add", "lan1", "type", "bridge"]);
+      await lab.exec("ip", ["address", "add", "192.168.88.1/24", "dev", "lan1"]);
+      await lab.exec("ip", ["link", "set", "lan1", "up"]);
+      const neighbour = await addHost(lab, { mac: "02:00:00:00:99:09", bridge: "lan1" });
+      onTestFinished(() => neighbour.close());
+      const first = await start(SERVER);
+      const second = await startServerProcess(
+        lab,
+        serverConfig({ ranges: [["192.168.88.50", "192.168.88.59"]], probe: true }),
+        "lan1",
+      );
+      onTestFinished(() => second.stop());
+      const ask = ["-f", "-q", "-n", "-i", "eth0", "-s", "/bin/true"];
+      await Promise.all([client.exec(UDHCPC, ask), neighbour.exec(UDHCPC, ask)]);
+      const clients = (server: ServerProcess): (string | null)[] => [
+        ...new Set(server.events().map(({ mac }) => mac)),
+      ];
+      expect(clients(first)).toEqual(["02:00:00:00:99:06"]);
+      expect(clients(second)).toEqual(["02:00:00:00:99:09"]);
+      const acknowledged = await second.waitFor("acknowledged");
+      expect(acknowledged.detail["address"]).toMatch(/^192\.168\.88\./);
+    });
+
+    it("an interface that vanishes and comes back is served again", { timeout: 60_000 }, async () => {
+      const make = async (): Promise<Host> => {
+        await lab.exec("ip", ["link", "add", "lan2", "type", "bridge"]);
+        await lab.exec("ip", ["address", "add", "192.168.89.1/24", "dev", "lan2"]);
+        await lab.exec("ip", ["link", "set", "lan2", "up"]);
+        return await addHost(lab, { mac: "02:00:00:00:99:0a", bridge: "lan2" });
+      };
+      const before = await make();
+      const server = await startServerProcess(
+        lab,
+        serverConfig({ ranges: [["192.168.89.50", "192.168.89.59"]], probe: true }),
+        "lan2",
+      );
+      onTestFinished(() => server.stop());
+      await before.close();
+      await lab.exec("ip", ["link", "delete", "lan2"]);
+      await waitFor(() => server.output().includes("the interface is gone"), 10_000, server.output);
+      const after = await make();
+      onTestFinished(() => after.close());
+      await waitFor(
+        async () => {
+          await after
+            .exec(UDHCPC, ["-f", "-q", "-n", "-t", "2", "-i", "eth0", "-s", "/bin/true"])
+            .catch(() => "");
+          return server.events().some(({ name }) => name === "acknowledged");
+        },
+        30_000,
+        server.output,
+      );
+    });
+  },
+);
