@@ -1,6 +1,7 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import type { Node, YAMLMap } from "yaml";
 import type { Scalar } from "./context.ts";
+import { compilePattern } from "./pattern.ts";
 import { isContextName } from "./contexts.ts";
 import type { ContextName } from "./contexts.ts";
 import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
@@ -22,7 +23,6 @@ export type FrontMatter = {
 export const SYSTEM_NAMES = ["machine", "site", "attempt", "urls", "secret"] as const;
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const MAX_PATTERN_LENGTH = 200;
 
 /**
  * Reads front matter, reporting every problem it has. Where there are
@@ -223,20 +223,8 @@ function readVariable(name: string, map: YAMLMap, fail: Fail): VariableDeclarati
 }
 
 function readPattern(name: string, value: unknown, node: unknown, fail: Fail): RegExp | undefined {
-  if (typeof value !== "string" || value.length > MAX_PATTERN_LENGTH) {
-    fail(
-      "bad-pattern",
-      `pattern of ${name} must be text of at most ${MAX_PATTERN_LENGTH} characters`,
-      node,
-      name,
-    );
-    return undefined;
-  }
-  try {
-    return new RegExp(`^(?:${value})$`, "u");
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    fail("bad-pattern", `pattern of ${name}: ${reason}`, node, name);
-    return undefined;
-  }
+  const result = compilePattern(value);
+  if (result.kind === "compiled") return result.pattern;
+  fail("bad-pattern", `pattern of ${name}${result.reason}`, node, name);
+  return undefined;
 }

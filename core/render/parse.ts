@@ -10,6 +10,9 @@ import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
 /** Longest template taken, in UTF-16 code units. */
 export const MAX_TEMPLATE_LENGTH = 256 * 1024;
 
+const MAX_BLANKS = 1000;
+const LONG_BLANKS = new RegExp(`\\s{${MAX_BLANKS + 1}}`);
+
 /** Sections within sections; the limit keeps a hostile template from exhausting the stack. */
 export const MAX_DEPTH = 32;
 
@@ -93,6 +96,12 @@ function parseBody(
   const fail = (code: TemplateProblemCode, message: string, offset: number, variable?: string): void =>
     report({ code, message, ...placeOf(bodyStart + offset), ...(variable !== undefined && { variable }) });
 
+  // mustache looks for the end of a tag by a pattern that is quadratic in blanks: 250,000 take minutes.
+  const blanks = LONG_BLANKS.exec(body);
+  if (blanks !== null) {
+    fail("syntax", `more than ${MAX_BLANKS} blanks in a row`, blanks.index);
+    return [];
+  }
   let spans: TemplateSpans;
   try {
     // A writer of its own: mustache's global one keeps every template for ever.

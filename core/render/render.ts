@@ -12,6 +12,9 @@ import { valueProblem, withDefaults } from "./variables.ts";
  */
 export const MAX_OUTPUT_LENGTH = 4 * 1024 * 1024;
 
+/** How many pieces of a template may be walked, loops unrolled: those that write nothing count as well. */
+const MAX_STEPS = 1_000_000;
+
 /** The values a template is rendered with: variables, and what the control plane adds (`machine`, `urls` …). */
 export type View = Readonly<Record<string, unknown>>;
 
@@ -62,6 +65,7 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
     report("unrenderable-value", `value of ${name} cannot be rendered: ${reason}`, place, name);
 
   let written = 0;
+  let steps = 0;
   /** Whether there is room for so much more; where there is not, the rest is not walked. */
   const hasRoom = (length: number, { name, place }: Blamed): boolean => {
     written += length;
@@ -71,7 +75,7 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
   };
 
   const emitLiteral = (text: string, output: Output): void => {
-    written += text.length;
+    if (!hasRoom(text.length, { name: "", place: { line: 1, column: 1 } })) return;
     const problem = writeLiteral(output, text);
     if (problem !== null) refuse(problem.spoiled, problem.reason);
   };
@@ -81,8 +85,8 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
     if (scalar === null) return refuse(node, "it is not text, a number or a boolean");
     const plain = String(scalar);
     if (!plain.isWellFormed()) return refuse(node, "it is not well-formed Unicode");
-    if (!hasRoom(plain.length, node)) return;
     if (node.raw) return emitLiteral(plain, output);
+    if (!hasRoom(plain.length, node)) return;
     const { name, place } = node;
     output.values.push({ name, place, value: scalar });
     const reason = writeScalar(output, scalar, { name, place });
@@ -130,7 +134,12 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
 
   const walk = (nodes: readonly TemplateNode[], frames: readonly unknown[], output: Output): void => {
     for (const node of nodes) {
-      if (written > MAX_OUTPUT_LENGTH) return;
+      if (written > MAX_OUTPUT_LENGTH || steps > MAX_STEPS) return;
+      steps += 1;
+      if (steps > MAX_STEPS) {
+        report("output-too-large", `more than ${MAX_STEPS} steps are taken`, { line: 1, column: 1 }, "");
+        return;
+      }
       switch (node.kind) {
         case "text":
           emitLiteral(node.text, output);

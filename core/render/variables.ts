@@ -1,4 +1,5 @@
 import type { Scalar } from "./context.ts";
+import { MAX_MATCHED_LENGTH } from "./pattern.ts";
 import type { TemplateProblemCode } from "./problems.ts";
 
 export type VariableType = "string" | "number" | "boolean";
@@ -22,8 +23,14 @@ export function valueProblem(
   if (typeof value !== declaration.type) {
     return { code: "wrong-type", message: `must be a ${declaration.type}` };
   }
-  if (declaration.pattern !== undefined && !declaration.pattern.test(String(value))) {
-    return { code: "pattern-mismatch", message: `must match ${declaration.pattern.source}` };
+  const { pattern } = declaration;
+  if (pattern === undefined) return null;
+  const text = String(value);
+  if (text.length > MAX_MATCHED_LENGTH) {
+    return { code: "pattern-mismatch", message: `must be at most ${MAX_MATCHED_LENGTH} characters long` };
+  }
+  if (!pattern.test(text)) {
+    return { code: "pattern-mismatch", message: `must match ${pattern.source}` };
   }
   return null;
 }

@@ -47,6 +47,7 @@ export function readThroughDebconf(preseed: string, questions: readonly string[]
       env,
       encoding: "utf8",
       input: questions.join("\n"),
+      maxBuffer: 1 << 30,
     });
     return output
       .trimEnd()

@@ -43,6 +43,12 @@ test("renders with nothing but what the control plane gives", () => {
   expect(render(view)).not.toMatch(/\{\{|undefined|null$/m);
 });
 
+test.each(Object.entries(template.examples))("renders its example %s", (_, example) => {
+  expect(
+    checkTemplate(template, { ...view, mirrorHost: undefined, securityHost: undefined, ...example }),
+  ).toEqual([]);
+});
+
 test("says all that is missing", () => {
   const missing = checkTemplate(template, {}).map((problem) => problem.variable);
   expect(new Set(missing)).toEqual(new Set(["mirrorHost", "machine.name", "attempt.id", "urls.events"]));

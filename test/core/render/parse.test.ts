@@ -24,6 +24,7 @@ describe("front matter", () => {
         "kind: preseed",
         "description: A thing",
         "raw: [extra]",
+        "examples: { small: { size: 1 }, none: {} }",
         "variables:",
         "  size: { type: number, default: 20, required: true }",
         '  name: { type: string, pattern: "[a-z]+", description: lower case }',
@@ -39,7 +40,8 @@ describe("front matter", () => {
         size: { type: "number", default: 20, required: true },
         name: { type: "string", required: false, description: "lower case" },
       },
-      nodes: [{ kind: "value", name: "name", raw: false, place: { line: 9, column: 1 } }],
+      examples: { small: { size: 1 }, none: {} },
+      nodes: [{ kind: "value", name: "name", raw: false, place: { line: 10, column: 1 } }],
     });
     expect(template.variables["name"]!.pattern!.test("abc1")).toBe(false);
   });
@@ -71,6 +73,11 @@ describe("front matter", () => {
       ["4:43 bad-default"],
     ],
     ["a broken pattern", withVariables("  x: { type: string, pattern: '(' }"), ["4:31 bad-pattern"]],
+    [
+      "a pattern that takes for ever",
+      withVariables("  x: { type: string, pattern: '(a+)+b' }"),
+      ["4:31 bad-pattern"],
+    ],
     ["a variable named like a context", withVariables("  shell: { type: string }"), ["4:3 reserved-name"]],
     [
       "a variable named like a system name",
@@ -78,6 +85,12 @@ describe("front matter", () => {
       ["4:3 reserved-name"],
     ],
     ["a variable name with a dot", withVariables("  a.b: { type: string }"), ["4:3 bad-front-matter"]],
+    ["examples that are a list", "---\nkind: shell\nexamples: [a]\n---\n", ["3:11 bad-front-matter"]],
+    [
+      "examples that do not fit",
+      "---\nkind: shell\nexamples:\n  a: { x: 1, y: 2 }\n  b: 3\nvariables:\n  x: { type: string }\n---\n",
+      ["4:11 bad-example", "4:14 bad-example", "5:6 bad-example"],
+    ],
     ["an alias", "---\nkind: &k shell\ndescription: *k\n---\n", ["3:14 bad-front-matter"]],
   ])("%s is refused", (_, text, problems) => {
     expect(problemsOf(text)).toEqual(problems);
@@ -91,6 +104,13 @@ describe("body", () => {
     ["a section closed but never opened", "a{{/x}}", ["4:2 syntax"]],
     ["an unclosed tag", "a {{x", ["4:6 syntax"]],
     ["undeclared raw, both spellings", "{{{x}}}\n {{&y}}", ["4:1 undeclared-raw", "5:2 undeclared-raw"]],
+    ["a section that is its own partial", "{{#x}}{{> t}}{{/x}}", ["4:7 partial-refused"]],
+    ["sections too deep", "{{#x}}".repeat(33) + "{{/x}}".repeat(33), ["4:193 too-deep"]],
+    [
+      "a long run of blanks, which mustache would take minutes for",
+      `{{#x${" ".repeat(2000)}`,
+      ["4:5 syntax"],
+    ],
     ["a partial", "{{> other}}", ["4:1 partial-refused"]],
     ["a context as a variable", "{{preseed}}", ["4:1 misplaced-context"]],
     ["an inverted context", "{{^preseed}}{{/preseed}}", ["4:1 misplaced-context"]],
@@ -108,7 +128,22 @@ describe("body", () => {
     ]);
   });
 
-  test("oversize is refused before anything is parsed", () => {
+  test("sections may be nested as deep as the limit", () => {
+    expect(problemsOf(withBody("{{#x}}".repeat(32) + "{{/x}}".repeat(32)))).toEqual([]);
+  });
+
+  test.each([
+    ["tags", "{{x}}"],
+    ["openings", "{{"],
+    ["sections", "{{#x}}"],
+    ["delimiters", "{{=<% %>=}}"],
+    ["quotes in front matter", '"'],
+  ])("a template full of %s is judged within seconds", (_, piece) => {
+    const text = withBody(piece.repeat(Math.floor(250_000 / piece.length)));
+    expect(() => problemsOf(text)).not.toThrow();
+  });
+
+  test("a megabyte is refused, oversize is refused before anything is parsed", () => {
     expect(problemsOf(withBody("x".repeat(MAX_TEMPLATE_LENGTH)))).toEqual(["1:1 oversize"]);
   });
 
