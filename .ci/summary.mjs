@@ -8,7 +8,9 @@ const passed = tests.filter((test) => test.status === "passed").length;
 const others = tests.filter((test) => test.status !== "passed");
 for (const test of others) console.log(`${test.status}: ${test.fullName}`);
 // A file that fails before its tests run has none of them in the report.
-const broken = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
+const broken = report.testResults.filter(
+  (file) => file.status === "failed" && file.assertionResults.length === 0,
+);
 for (const file of broken) console.log(`failed: ${file.name}: ${file.message}`);
 const failed = others.length + broken.length;
 console.log(`${passed} passed, ${failed} failed`);

@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { PxedgeError } from "../core/errors.ts";
 
 /** What the API refused, as a sentence with the fields at fault. */
-export class ApiError extends PxedgeError {
+class ApiError extends PxedgeError {
   override readonly name = "ApiError";
   readonly code = "api-refused";
   readonly status: number;
