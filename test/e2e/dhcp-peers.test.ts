@@ -249,6 +249,7 @@ describe.skipIf(lack !== undefined)(
         30_000,
         server.output,
       );
+      expect(server.events().map(({ name }) => name)).toContain("acknowledged");
     });
   },
 );

@@ -101,7 +101,7 @@ export async function sha256Of(...parts: Uint8Array<ArrayBuffer>[]): Promise<str
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-export const TEMPLATE = `---
+const TEMPLATE = `---
 kind: shell
 description: A test's answer
 ---
