@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
-import { networkInterfaces } from "node:os";
-import { formatIpv4, parseIpv4, type Ipv4, type Mac } from "../../core/addresses.ts";
+import { formatIpv4, formatMac, parseIpv4, type Ipv4, type Mac } from "../../core/addresses.ts";
 import { NetError } from "./errors.ts";
+import { hardwareAddress, interfaceIndex } from "./libc.ts";
+import { listLinkAddresses, type LinkAddress } from "./netlink.ts";
 
 /** An address of an interface and the network it lies in. */
 export type InterfaceAddress = {
@@ -23,19 +24,24 @@ export type InterfaceInfo = InterfaceAddress & {
 /** Where sysfs cannot tell: Ethernet's, so that no reply is larger than any LAN carries. */
 const ETHERNET_MTU = 1500;
 
+/** What an interface without an Ethernet address has instead. */
+const NO_MAC = new Uint8Array(6);
+
 /**
- * Reads an interface's IPv4 addresses and link facts.
+ * Reads an interface's IPv4 addresses and link facts, with or without a
+ * carrier.
  *
  * @throws NetError `no-such-interface` (naming those that exist), `no-address`
  */
 export function readInterface(name: string): InterfaceInfo {
-  const all = networkInterfaces()[name]?.filter((entry) => entry.family === "IPv4") ?? [];
+  const index = interfaceIndex(name);
+  const all = index === 0 ? [] : listLinkAddresses().filter((each) => each.interfaceIndex === index);
   const [ipv4, ...others] = all;
   if (ipv4 === undefined) {
     if (!listInterfaceNames().includes(name)) throw noSuchInterface(name);
     throw new NetError(
       "no-address",
-      `interface "${name}" is down or has no IPv4 address: give it the address that its clients shall find the relay at`,
+      `interface "${name}" has no IPv4 address: give it the address that its clients shall find the relay at`,
     );
   }
   return {
@@ -43,7 +49,7 @@ export function readInterface(name: string): InterfaceInfo {
     ...withBroadcast(ipv4),
     others: others.map(withBroadcast),
     mtu: readMtu(name),
-    mac: ipv4.mac,
+    mac: formatMac(hardwareAddress(name) ?? NO_MAC),
   };
 }
 
@@ -61,8 +67,14 @@ export function listInterfaceNames(): string[] {
   return lines.map((line) => line.split(":")[0]!.trim()).filter((name) => name !== "");
 }
 
-function withBroadcast({ address, netmask }: { address: Ipv4; netmask: Ipv4 }): InterfaceAddress {
-  return { address, netmask, broadcast: formatIpv4((parseIpv4(address)! | ~parseIpv4(netmask)!) >>> 0) };
+function withBroadcast({ address, prefixLength }: LinkAddress): InterfaceAddress {
+  // A shift by 32 would be none.
+  const mask = prefixLength === 0 ? 0 : (-1 << (32 - prefixLength)) >>> 0;
+  return {
+    address,
+    netmask: formatIpv4(mask),
+    broadcast: formatIpv4((parseIpv4(address)! | ~mask) >>> 0),
+  };
 }
 
 /** sysfs shows the network namespace it was mounted in, which need not be ours. */

@@ -15,12 +15,20 @@ const nativeSetsockopt = libc.func(
 const nativeBind = libc.func("int bind(int fd, const void *address, uint32_t length)");
 const nativeClose = libc.func("int close(int fd)");
 
+const nativeSend = libc.func("intptr_t send(int fd, const void *data, size_t length, int flags)");
+const nativeRecv = libc.func("intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)");
+const nativeIoctl = libc.func("int ioctl(int fd, unsigned long request, _Inout_ void *argument)");
+
 const nativeIfNameToIndex = libc.func("unsigned int if_nametoindex(const char *name)");
 
 /** Error numbers told apart here; the same on every Linux architecture. */
 export const ERRNO = { EPERM: 1, EACCES: 13, ENODEV: 19, EADDRINUSE: 98 } as const;
 
 const AF_INET = 2;
+const AF_NETLINK = 16;
+const NETLINK_ROUTE = 0;
+const SOCK_RAW = 3;
+const SIOCGIFHWADDR = 0x8927;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -31,6 +39,36 @@ const SO_BINDTODEVICE = 25;
 /** Opens a non-blocking IPv4 datagram socket; the value is its descriptor. See socket(2). */
 export function openDatagramSocket(): CallResult {
   return result(nativeSocket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) as number);
+}
+
+/** Opens a socket to the kernel's routing tables. See rtnetlink(7). */
+export function openNetlinkSocket(): CallResult {
+  return result(nativeSocket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE) as number);
+}
+
+/** Sends to the peer that a socket has. See send(2). */
+export function send(fd: number, data: Buffer): CallResult {
+  return result(Number(nativeSend(fd, data, data.length, 0)));
+}
+
+/** Waits for a datagram; the value is its size. See recv(2). */
+export function receive(fd: number, buffer: Buffer): CallResult {
+  return result(Number(nativeRecv(fd, buffer, buffer.length, 0)));
+}
+
+/** The hardware address of a device, 6 bytes, or `undefined`. See netdevice(7), SIOCGIFHWADDR. */
+export function hardwareAddress(device: string): Buffer | undefined {
+  const socket = openDatagramSocket();
+  if (!socket.ok) return undefined;
+  try {
+    // struct ifreq: the name in 16 bytes, then struct sockaddr: a family in 2, the address.
+    const request = Buffer.alloc(40);
+    request.write(device.slice(0, 15), "latin1");
+    const { ok } = result(nativeIoctl(socket.value, SIOCGIFHWADDR, request) as number);
+    return ok ? request.subarray(18, 24) : undefined;
+  } finally {
+    closeDescriptor(socket.value);
+  }
 }
 
 /** Allows datagrams to a broadcast address. See socket(7). */
