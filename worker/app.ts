@@ -4,11 +4,14 @@ import { ProblemError, problemResponse } from "./problem.ts";
 import { bootRoutes } from "./routes/boot.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { imageApiRoutes } from "./routes/image-api.ts";
+import { bootFileApiRoutes } from "./routes/boot-file-api.ts";
+import { bootFileRoutes } from "./routes/boot-files.ts";
+import { createDirectRoutes } from "./routes/direct.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { machineRoutes } from "./routes/machines.ts";
 import { relayRoutes } from "./routes/relays.ts";
 import { siteRoutes } from "./routes/sites.ts";
-import { requireApiToken } from "./authenticate.ts";
+import { readRelayCredential, requireApiToken } from "./authenticate.ts";
 
 /** The route table of the whole control plane. */
 export function createApp(): Hono<App> {
@@ -23,9 +26,14 @@ export function createApp(): Hono<App> {
     });
   });
 
-  // What machines ask for, through their relay.
-  app.route("/", bootRoutes);
-  app.route("/i", imageRoutes);
+  // What machines ask for: through their relay, or with a boot token where there is none.
+  const clientRoutes = new Hono<App>()
+    .route("/", bootRoutes)
+    .route("/", imageRoutes)
+    .route("/", bootFileRoutes);
+  for (const paths of ["/boot/*", "/a/*", "/e/*", "/i/*", "/f/*"]) app.use(paths, readRelayCredential);
+  app.route("/", clientRoutes);
+  app.route("/s", createDirectRoutes(clientRoutes));
   // What relays ask for; joining is the one call without a credential.
   app.route("/", relayRoutes);
   // What people and their tools ask for.
@@ -33,6 +41,7 @@ export function createApp(): Hono<App> {
   api.use(requireApiToken);
   api.route("/", documentRoutes);
   api.route("/images", imageApiRoutes);
+  api.route("/boot-files", bootFileApiRoutes);
   api.route("/sites", siteRoutes);
   api.route("/sites/:site", machineRoutes);
   app.route("/api/v1", api);

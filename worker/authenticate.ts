@@ -29,6 +29,7 @@ export const readRelayCredential = createMiddleware<App>(async (c, next) => {
     });
   }
   c.set("relay", credential);
+  c.set("client", { credential, prefix: "" });
   await next();
 });
 

@@ -7,8 +7,16 @@ import { deriveSiteKeys } from "./image-keys.ts";
 import type { ScriptPlan } from "./site-object/boot.ts";
 import { renderKernelArgs } from "./site-object/render.ts";
 
-/** The iPXE script of a decided boot, its image URLs signed for the site. */
-export async function formatBootScript(env: Env, siteId: string, plan: ScriptPlan): Promise<string> {
+/**
+ * The iPXE script of a decided boot, its image URLs signed for the site.
+ *
+ * @param client `prefix` precedes every path: a signature speaks for the path without it
+ */
+export async function formatBootScript(
+  env: Env,
+  { siteId, prefix }: { siteId: string; prefix: string },
+  plan: ScriptPlan,
+): Promise<string> {
   if (plan.kind === "local") return renderLocalBoot();
   const { pinned, capability } = plan;
   const { document } = pinned.profile;
@@ -18,13 +26,17 @@ export async function formatBootScript(env: Env, siteId: string, plan: ScriptPla
 
   const [signer] = await deriveSiteKeys(env.IMAGE_KEYS, siteId);
   const expiresAt = Math.ceil(plan.urlsExpireAt / 1_000);
-  const sign = (file: string) =>
-    signImagePath({ ...signer!, siteId, path: `/i/${image.name}/${image.revision}/${file}`, expiresAt });
+  const sign = async (file: string) => {
+    const path = `/i/${image.name}/${image.revision}/${file}`;
+    return prefix + (await signImagePath({ ...signer!, siteId, path, expiresAt }));
+  };
   return renderInstallScript({
     kernelUrl: await sign(document.kernel),
     initrdUrls: await Promise.all((document.initrds ?? []).map(sign)),
     args: renderKernelArgs(pinned, plan.view),
     // An installer that fetches answers commits by the first one.
-    ...(Object.keys(document.answers ?? {}).length === 0 && { commitUrl: `/a/${capability}/${COMMIT_FILE}` }),
+    ...(Object.keys(document.answers ?? {}).length === 0 && {
+      commitUrl: `${prefix}/a/${capability}/${COMMIT_FILE}`,
+    }),
   });
 }

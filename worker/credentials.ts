@@ -6,21 +6,25 @@ import { formatHex } from "../core/bytes.ts";
  *
  *     relay       pxr_SITE_RELAY_SECRET
  *     join token  pxj_SITE_TOKEN_SECRET
+ *     boot token  pxb_SITE_TOKEN_SECRET (it is part of a URL, too)
  *     capability  SITE SECRET, one run of 48 hexadecimal digits (it is part of a URL)
  *
  * SITE, RELAY and TOKEN are 64 bits, SECRET is 128 bits, all lower-case
  * hexadecimal. Only hashes of the secrets are stored.
  */
 export type SiteCredential = {
+  readonly prefix: CredentialPrefix;
   readonly siteId: string;
   readonly id: string;
   /** SHA-256 of the secret, hexadecimal. */
   readonly secretHash: string;
 };
 
+export type CredentialPrefix = "pxr" | "pxj" | "pxb";
+
 export type Capability = { readonly siteId: string; readonly secretHash: string };
 
-const SITE_CREDENTIAL = /^(pxr|pxj)_([0-9a-f]{16})_([0-9a-f]{16})_([0-9a-f]{32})$/;
+const SITE_CREDENTIAL = /^(pxr|pxj|pxb)_([0-9a-f]{16})_([0-9a-f]{16})_([0-9a-f]{32})$/;
 const CAPABILITY = /^([0-9a-f]{16})([0-9a-f]{32})$/;
 
 /** 64 random bits, hexadecimal. */
@@ -39,7 +43,7 @@ export async function hashSecret(secret: string): Promise<string> {
 }
 
 export function formatSiteCredential(
-  prefix: "pxr" | "pxj",
+  prefix: CredentialPrefix,
   siteId: string,
   id: string,
   secret: string,
@@ -49,12 +53,12 @@ export function formatSiteCredential(
 
 /** `undefined` for what does not have the form of such a credential. */
 export async function parseSiteCredential(
-  prefix: "pxr" | "pxj",
+  prefix: CredentialPrefix,
   text: string,
 ): Promise<SiteCredential | undefined> {
   const match = SITE_CREDENTIAL.exec(text);
   if (match === null || match[1] !== prefix) return undefined;
-  return { siteId: match[2]!, id: match[3]!, secretHash: await hashSecret(match[4]!) };
+  return { prefix, siteId: match[2]!, id: match[3]!, secretHash: await hashSecret(match[4]!) };
 }
 
 export function formatCapability(siteId: string, secret: string): string {

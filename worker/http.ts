@@ -5,8 +5,15 @@ import type { Env } from "./env.ts";
 import { ProblemError, type FieldError } from "./problem.ts";
 
 /** Hono's environment for every route here. */
-export type App = { Bindings: Env; Variables: { relay: SiteCredential } };
+export type App = { Bindings: Env; Variables: { relay: SiteCredential; client: Client } };
 export type AppContext = Context<App>;
+
+/** Who asks on behalf of a machine, or is one: whether the credential is good is for its SiteObject to say. */
+export type Client = {
+  readonly credential: SiteCredential;
+  /** What precedes the client paths in this request's path: nothing through a relay, else `/s/TOKEN`. */
+  readonly prefix: string;
+};
 
 const MAX_BODY_BYTES = 1 << 20;
 

@@ -42,6 +42,8 @@ const siteMembers = {
   bootWaitSeconds: z.int().min(10).max(86_400).nullable().default(300),
   bootFiles: bootFilesSchema.optional(),
   variables: variablesSchema.default({}),
+  /** Whether machines without a relay, whose MAC nobody observed, may install. */
+  directInstall: z.boolean().default(false),
 };
 export const siteSchema = z.strictObject({ name: nameSchema, ...siteMembers });
 export const siteUpdateSchema = z.strictObject({ name: nameSchema.optional(), ...siteMembers });
@@ -104,6 +106,8 @@ export const armSchema = z.strictObject({
   supersede: z.string().max(64).optional(),
   variables: variablesSchema.default({}),
 });
+
+export const bootTokenSchema = z.strictObject({ description: z.string().max(200).default("") });
 
 export const joinSchema = z.strictObject({ token: z.string().max(200) });
 

@@ -3,49 +3,54 @@ import { formatBootScript } from "../boot-script.ts";
 import { parseMac, type Mac } from "../../core/addresses.ts";
 import { renderLocalBoot } from "../../core/render/scripts/local-boot.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
-import { readRelayCredential } from "../authenticate.ts";
 import { parseCapability } from "../credentials.ts";
 import { siteObject } from "../env.ts";
 import { readText, type App, type AppContext } from "../http.ts";
-import { ProblemError, unwrap, type Result } from "../problem.ts";
-import type { ForRelay } from "../site-object/site-object.ts";
+import { forClient, isDirect, requireClient } from "../for-client.ts";
+import { ProblemError } from "../problem.ts";
+import { NO_STORE, refused } from "../refusal.ts";
 
 const CALLBACKS = ["started", "progress", "installed", "failed", "log"] as const;
 /** Of what an installer says, so much is kept. */
 const MAX_MESSAGE_LENGTH = 1_000;
-/** Neither kept nor compressed on the way: a boot loader takes the bytes as they come. */
-const NO_STORE = "no-store, no-transform";
 
-/** What machines ask for, through their relay: scripts, answers, callbacks. */
+/** What machines ask for: scripts, answers, callbacks. */
 export const bootRoutes = new Hono<App>();
 
-bootRoutes.use("/boot/*", readRelayCredential);
-bootRoutes.use("/a/*", readRelayCredential);
-bootRoutes.use("/e/*", readRelayCredential);
+// Hono answers HEAD by GET's handler, but a script that is served counts, and a callback says something.
+for (const paths of ["/boot/*", "/e/*"]) {
+  bootRoutes.use(paths, async (c, next) => {
+    if (c.req.method === "HEAD") return new Response(null, { status: 405, headers: { allow: "GET" } });
+    return await next();
+  });
+}
 
 bootRoutes.get("/boot/:mac/script.ipxe", async (c) => {
   const mac = parseMac(c.req.param("mac"));
   // No machine has such an address, so it gets what an unknown machine gets.
-  if (mac === undefined) return ipxe(c, renderLocalBoot());
-  const relay = c.get("relay");
-  const plan = forRelay(
+  if (mac === undefined) {
+    await requireClient(c);
+    return ipxe(c, renderLocalBoot());
+  }
+  const { credential, prefix } = c.get("client");
+  const plan = forClient(
     c,
-    await siteObject(c.env, relay.siteId).openScript(relay, {
+    await siteObject(c.env, credential.siteId).openScript(credential, {
       mac,
       observedMac: observedMac(c),
       baseUrl: baseUrl(c),
     }),
   );
-  return ipxe(c, await formatBootScript(c.env, relay.siteId, plan));
+  return ipxe(c, await formatBootScript(c.env, { siteId: credential.siteId, prefix }, plan));
 });
 
 bootRoutes.on(["GET", "HEAD", "POST"], "/a/:capability/:file{.+}", async (c) => {
-  const relay = c.get("relay");
+  const { credential } = c.get("client");
   const capability = await parseCapability(c.req.param("capability"));
-  if (capability === undefined || capability.siteId !== relay.siteId) return refused();
-  const outcome = forRelay(
+  if (capability === undefined || capability.siteId !== credential.siteId) return refused();
+  const outcome = forClient(
     c,
-    await siteObject(c.env, relay.siteId).openAnswer(relay, {
+    await siteObject(c.env, credential.siteId).openAnswer(credential, {
       capability: c.req.param("capability"),
       secretHash: capability.secretHash,
       file: c.req.param("file"),
@@ -64,14 +69,15 @@ bootRoutes.on(["GET", "HEAD", "POST"], "/a/:capability/:file{.+}", async (c) => 
 });
 
 bootRoutes.on(["GET", "POST"], "/e/:capability/:event", async (c) => {
-  const relay = c.get("relay");
+  const { credential } = c.get("client");
   const capability = await parseCapability(c.req.param("capability"));
   const event = CALLBACKS.find((name) => name === c.req.param("event"));
-  if (event === undefined || capability === undefined || capability.siteId !== relay.siteId) return refused();
+  if (event === undefined || capability === undefined || capability.siteId !== credential.siteId)
+    return refused();
   const message = c.req.method === "POST" ? await readText(c) : (c.req.query("message") ?? "");
-  const accepted = forRelay(
+  const accepted = forClient(
     c,
-    await siteObject(c.env, relay.siteId).takeCallback(relay, {
+    await siteObject(c.env, credential.siteId).takeCallback(credential, {
       secretHash: capability.secretHash,
       event,
       // The end of an installer's log says more than its beginning.
@@ -82,31 +88,19 @@ bootRoutes.on(["GET", "POST"], "/e/:capability/:event", async (c) => {
   return accepted ? c.text("ok\n", 200, { "cache-control": NO_STORE }) : refused();
 });
 
-/** Unwraps what a SiteObject answered to a relay, and tells the relay how new the site's state is. */
-function forRelay<T>(c: AppContext, result: Result<ForRelay<T>>): T {
-  const { stateRevision, value } = unwrap(result);
-  c.header(RELAY_HEADER.STATE, String(stateRevision));
-  return value;
-}
-
-/** One and the same for whatever is unknown, spent, expired or another site's. */
-function refused(): Response {
-  return new Response("not found\n", {
-    status: 404,
-    headers: { "content-type": "text/plain; charset=utf-8", "cache-control": NO_STORE },
-  });
-}
-
 function ipxe(c: AppContext, script: string): Response {
   return c.body(script, 200, { "content-type": "text/plain; charset=utf-8", "cache-control": NO_STORE });
 }
 
+/** What a relay saw of the client; nobody but a relay is believed. */
 function observedMac(c: AppContext): Mac | null {
+  if (isDirect(c)) return null;
   return parseMac(c.req.header(RELAY_HEADER.CLIENT_MAC) ?? "") ?? null;
 }
 
-/** Where the machine reaches its relay; the relay's word, which its credential stands for. */
+/** Where the machine reaches the client paths: for a relay its word, which its credential stands for. */
 function baseUrl(c: AppContext): string {
+  if (isDirect(c)) return new URL(c.req.url).origin + c.get("client").prefix;
   const base = c.req.header(RELAY_HEADER.BASE_URL) ?? "";
   if (/^http:\/\/[0-9.]{7,15}(?::\d{1,5})?$/.test(base)) return base;
   throw new ProblemError({

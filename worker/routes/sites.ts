@@ -3,7 +3,7 @@ import { controlObject, siteObject } from "../env.ts";
 import type { Site } from "../control-object/control-object.ts";
 import { pathName, queryInteger, readBody, type App, type AppContext } from "../http.ts";
 import { unwrap } from "../problem.ts";
-import { nameSchema, siteSchema, siteUpdateSchema } from "../schemas.ts";
+import { bootTokenSchema, nameSchema, siteSchema, siteUpdateSchema } from "../schemas.ts";
 
 /** The site that the path names. */
 export async function siteOfPath(c: AppContext): Promise<Site> {
@@ -34,6 +34,23 @@ export const siteRoutes = new Hono<App>()
   .post("/:site/join-tokens", async (c) => {
     const site = await siteOfPath(c);
     return c.json(await siteObject(c.env, site.id).createJoinToken(), 201);
+  })
+
+  .post("/:site/boot-tokens", async (c) => {
+    const { description } = await readBody(c, bootTokenSchema);
+    const site = await siteOfPath(c);
+    return c.json(await siteObject(c.env, site.id).createBootToken(description), 201);
+  })
+
+  .get("/:site/boot-tokens", async (c) => {
+    const site = await siteOfPath(c);
+    return c.json({ items: await siteObject(c.env, site.id).listBootTokens() });
+  })
+
+  .delete("/:site/boot-tokens/:id", async (c) => {
+    const site = await siteOfPath(c);
+    unwrap(await siteObject(c.env, site.id).deleteBootToken(c.req.param("id")));
+    return c.body(null, 204);
   })
 
   .get("/:site/relays", async (c) => {

@@ -1,3 +1,4 @@
+import type { Mac } from "../../core/addresses.ts";
 import { isActive, nextDeadline } from "../../core/boot/attempt.ts";
 import type { Attempt } from "../../core/boot/model.ts";
 import type { Pinned } from "./pinned.ts";
@@ -75,10 +76,35 @@ export function earliestDeadline(sql: SqlStorage): number | null {
   return sql.exec<{ at: number | null }>("SELECT min(deadline) AS at FROM attempts").one().at;
 }
 
-/** Makes a capability the attempt's only one. */
-export function replaceCapability(sql: SqlStorage, attemptId: string, secretHash: string): void {
+/**
+ * Makes a capability the attempt's only one.
+ *
+ * @param claimedMac the MAC that the machine named itself by, where no relay observed one
+ */
+export function replaceCapability(
+  sql: SqlStorage,
+  attemptId: string,
+  secretHash: string,
+  claimedMac: Mac | null,
+): void {
   sql.exec("DELETE FROM capabilities WHERE attempt_id = ?", attemptId);
-  sql.exec("INSERT INTO capabilities (secret_hash, attempt_id) VALUES (?, ?)", secretHash, attemptId);
+  sql.exec(
+    "INSERT INTO capabilities (secret_hash, attempt_id, claimed_mac) VALUES (?, ?, ?)",
+    secretHash,
+    attemptId,
+    claimedMac,
+  );
+}
+
+/** The MAC that a capability was handed out to on its word; `null` where a relay had observed it. */
+export function claimedMacOf(sql: SqlStorage, secretHash: string): Mac | null {
+  const row = sql
+    .exec<{ claimed_mac: Mac | null }>(
+      "SELECT claimed_mac FROM capabilities WHERE secret_hash = ?",
+      secretHash,
+    )
+    .toArray()[0];
+  return row?.claimed_mac ?? null;
 }
 
 /** The attempt that a capability opens. */

@@ -7,6 +7,7 @@ import type { RenderView } from "../../core/boot/view.ts";
 import type { BootEventInput } from "../../core/relay-protocol/events.ts";
 import { formatCapability } from "../credentials.ts";
 import {
+  claimedMacOf,
   findActiveAttempt,
   findByCapability,
   firstServedAt,
@@ -24,9 +25,9 @@ import { renderAnswer, viewOf } from "./render.ts";
 export type ScriptRequest = {
   /** The MAC in the path: a claim. */
   readonly mac: Mac;
-  /** The MAC that the relay saw: evidence. */
+  /** The MAC that the relay saw: evidence. Nobody sees one where a machine asks directly. */
   readonly observedMac: Mac | null;
-  /** Where the machine reaches its relay, without a trailing slash. */
+  /** Where the machine reaches the client paths, without a trailing slash. */
   readonly baseUrl: string;
 };
 
@@ -42,24 +43,33 @@ export type ScriptPlan =
       readonly urlsExpireAt: number;
     };
 
-/** Decides a boot and, where it installs, makes `secret` the attempt's only capability. */
+/**
+ * Decides a boot and, where it installs, makes `secret` the attempt's only
+ * capability. A machine that asks directly, without a relay, is taken at its
+ * word where the site allows that, and is a stranger where it does not.
+ */
 export function openScript(
   sql: SqlStorage,
-  context: { site: SiteIdentity; secret: string; secretHash: string; now: number },
+  context: { site: SiteIdentity; direct: boolean; secret: string; secretHash: string; now: number },
   request: ScriptRequest,
 ): ScriptPlan {
-  const { site, now } = context;
+  const { site, direct, now } = context;
+  const claimedMac = direct && site.directInstall ? request.mac : null;
   const machine = findByMac(sql, request.mac);
   const active = machine === null ? null : findActiveAttempt(sql, machine.id);
   const decision = decide({
     machine,
-    observedMac: request.observedMac,
+    observedMac: direct ? claimedMac : request.observedMac,
     attempt: active?.attempt ?? null,
     now,
   });
   if (decision.attempt !== null) saveAttempt(sql, decision.attempt);
 
-  const detail = { kind: decision.kind, ...(decision.kind === "local" && { reason: decision.reason }) };
+  const detail = {
+    kind: decision.kind,
+    ...(decision.kind === "local" && { reason: decision.reason }),
+    ...(direct && { via: "direct", macClaimed: claimedMac !== null }),
+  };
   note(sql, decision.attempt, request.mac, { stage: "decision", name: "served", detail }, now);
   if (decision.kind === "local" && decision.reason === "boot-loop") {
     note(sql, decision.attempt, request.mac, { stage: "decision", name: "boot-loop", detail: {} }, now);
@@ -69,7 +79,7 @@ export function openScript(
   }
   if (decision.kind === "local" || machine === null || active === null) return { kind: "local" };
 
-  replaceCapability(sql, decision.attempt.id, context.secretHash);
+  replaceCapability(sql, decision.attempt.id, context.secretHash, claimedMac);
   const capability = formatCapability(site.id, context.secret);
   return {
     kind: "install",
@@ -109,12 +119,15 @@ export type AnswerOutcome = { readonly kind: "served"; readonly text: string } |
  */
 export function openAnswer(
   sql: SqlStorage,
-  { site, now }: { site: SiteIdentity; now: number },
+  { site, direct, now }: { site: SiteIdentity; direct: boolean; now: number },
   request: AnswerRequest,
 ): AnswerOutcome {
+  // Without a relay the capability itself says who asks, and only one that was handed out that way.
+  const claimedMac = direct && site.directInstall ? claimedMacOf(sql, request.secretHash) : null;
+  const observedMac = direct ? claimedMac : request.observedMac;
   const refuse = (attempt: Attempt | null, reason: string): AnswerOutcome => {
-    const detail = { reason, file: request.file };
-    note(sql, attempt, request.observedMac, { stage: "answer", name: "refused", detail }, now);
+    const detail = { reason, file: request.file, ...(direct && { via: "direct" }) };
+    note(sql, attempt, observedMac, { stage: "answer", name: "refused", detail }, now);
     return { kind: "refused" };
   };
 
@@ -123,8 +136,8 @@ export function openAnswer(
   const { attempt, pinned } = found;
   const machine = findMachine(sql, attempt.machineId);
   if (machine === null) return refuse(attempt, "machine-removed");
-  const attested = attest(machine, request.observedMac);
-  if (attested !== "match" || request.observedMac === null) return refuse(attempt, attested);
+  const attested = attest(machine, observedMac);
+  if (attested !== "match" || observedMac === null) return refuse(attempt, attested);
 
   const file = answerFile(pinned, request.file);
   const decision = decideAnswer({
@@ -147,7 +160,7 @@ export function openAnswer(
           file.template,
           viewOf({
             machine,
-            mac: request.observedMac,
+            mac: observedMac,
             site,
             attemptId: attempt.id,
             capability: request.capability,
@@ -157,12 +170,12 @@ export function openAnswer(
         );
   saveAttempt(sql, decision.attempt);
   if (request.commits) noteServed(sql, decision.attempt, request.file, now);
-  const detail = { file: request.file };
+  const detail = { file: request.file, ...(direct && { via: "direct" }) };
   if (decision.commits) {
-    note(sql, decision.attempt, request.observedMac, { stage: "answer", name: "committed", detail }, now);
+    note(sql, decision.attempt, observedMac, { stage: "answer", name: "committed", detail }, now);
   }
   if (request.commits) {
-    note(sql, decision.attempt, request.observedMac, { stage: "answer", name: "served", detail }, now);
+    note(sql, decision.attempt, observedMac, { stage: "answer", name: "served", detail }, now);
   }
   return { kind: "served", text };
 }

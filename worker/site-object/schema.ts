@@ -63,4 +63,15 @@ export const SITE_MIGRATIONS: readonly string[] = [
   CREATE INDEX events_by_machine ON events (machine_id, seq);
   CREATE INDEX events_by_age ON events (received_at);
   `,
+  // Machines without a relay: no one observed their MAC, so a capability keeps the one they claimed.
+  `
+  CREATE TABLE boot_tokens (
+    id TEXT PRIMARY KEY,
+    secret_hash TEXT NOT NULL,
+    description TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    last_used_at INTEGER
+  );
+  ALTER TABLE capabilities ADD COLUMN claimed_mac TEXT;
+  `,
 ];

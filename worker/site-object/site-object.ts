@@ -35,6 +35,13 @@ import type { SiteIdentity } from "./identity.ts";
 import type { Pinned } from "./pinned.ts";
 import { checkRender } from "./render.ts";
 import {
+  addBootToken,
+  authorizeBootToken,
+  deleteBootToken,
+  listBootTokens,
+  type BootTokenInfo,
+} from "./boot-tokens.ts";
+import {
   addJoinToken,
   authorizeRelay,
   deleteRelay,
@@ -254,6 +261,25 @@ export class SiteObject extends DurableObject<Env> {
     return deleteRelay(this.sql, id) ? ok(null) : fail("not-found", `no relay "${id}" at this site`);
   }
 
+  // --- Boot tokens: machines without a relay ----------------------------------------
+
+  async createBootToken(description: string): Promise<BootTokenInfo & { token: string }> {
+    const [id, secret] = [mintId(), mintSecret()];
+    const secretHash = await hashSecret(secret);
+    return {
+      ...addBootToken(this.sql, { id, secretHash, description }, Date.now()),
+      token: formatSiteCredential("pxb", this.identity().id, id, secret),
+    };
+  }
+
+  listBootTokens(): BootTokenInfo[] {
+    return listBootTokens(this.sql);
+  }
+
+  deleteBootToken(id: string): Result<null> {
+    return deleteBootToken(this.sql, id) ? ok(null) : fail("not-found", `no boot token "${id}" at this site`);
+  }
+
   // --- What a relay asks --------------------------------------------------------
 
   relayState(relay: SiteCredential, after: number | null): Result<ForRelay<Omit<RelayState, "imageKeys">>> {
@@ -285,26 +311,37 @@ export class SiteObject extends DurableObject<Env> {
     });
   }
 
-  /** For what needs no more than to know that the relay is the site's. */
-  authorizeRelay(relay: SiteCredential): Result<ForRelay<null>> {
-    return this.forRelay(relay, () => null);
+  // --- What machines ask, through a relay or with a boot token ------------------------
+
+  /** For what needs no more than to know that the credential is the site's. */
+  authorize(client: SiteCredential): Result<ForRelay<null>> {
+    return this.forClient(client, () => null);
   }
 
-  async openScript(relay: SiteCredential, request: ScriptRequest) {
+  /** For a machine without a relay, which would else serve stage one. */
+  openStageOne(client: SiteCredential): Result<ForRelay<{ bootWaitSeconds: number | null }>> {
+    return this.forClient(client, () => ({ bootWaitSeconds: this.identity().bootWaitSeconds }));
+  }
+
+  async openScript(client: SiteCredential, request: ScriptRequest) {
     // Minted before the transaction: hashing awaits, and the transaction must not.
     const secret = mintSecret();
     const secretHash = await hashSecret(secret);
-    return this.forRelay(relay, (now) =>
-      openScript(this.sql, { site: this.identity(), secret, secretHash, now }, request),
+    const direct = isDirect(client);
+    return this.forClient(client, (now) =>
+      openScript(this.sql, { site: this.identity(), direct, secret, secretHash, now }, request),
     );
   }
 
-  openAnswer(relay: SiteCredential, request: AnswerRequest) {
-    return this.forRelay(relay, (now) => openAnswer(this.sql, { site: this.identity(), now }, request));
+  openAnswer(client: SiteCredential, request: AnswerRequest) {
+    const direct = isDirect(client);
+    return this.forClient(client, (now) =>
+      openAnswer(this.sql, { site: this.identity(), direct, now }, request),
+    );
   }
 
-  takeCallback(relay: SiteCredential, request: CallbackRequest) {
-    return this.forRelay(relay, (now) => takeCallback(this.sql, now, request));
+  takeCallback(client: SiteCredential, request: CallbackRequest) {
+    return this.forClient(client, (now) => takeCallback(this.sql, now, request));
   }
 
   // --- Time --------------------------------------------------------------------
@@ -349,9 +386,15 @@ export class SiteObject extends DurableObject<Env> {
   }
 
   private forRelay<T>(relay: SiteCredential, body: (now: number) => T): Result<ForRelay<T>> {
+    if (relay.prefix !== "pxr") return fail("unauthorized", "only a relay may ask this");
+    return this.forClient(relay, body);
+  }
+
+  private forClient<T>(client: SiteCredential, body: (now: number) => T): Result<ForRelay<T>> {
     const now = Date.now();
+    const authorizeClient = isDirect(client) ? authorizeBootToken : authorizeRelay;
     return this.transaction(() => {
-      if (!authorizeRelay(this.sql, relay, now)) {
+      if (!authorizeClient(this.sql, client, now)) {
         return fail("unauthorized", "the relay's credential is unknown or revoked");
       }
       const value = body(now);
@@ -395,6 +438,10 @@ export class SiteObject extends DurableObject<Env> {
   private writeMeta(key: string, value: string): void {
     this.sql.exec("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, value);
   }
+}
+
+function isDirect(client: SiteCredential): boolean {
+  return client.prefix === "pxb";
 }
 
 function prefetchOf(pins: readonly Pinned[]): PrefetchFile[] {
