@@ -21,7 +21,7 @@ export type KickstartScanner = {
   place(): KickstartPlace;
 };
 
-type Section = "commands" | "script" | "foreign-script" | "packages" | "other";
+type Section = "commands" | "script" | "foreign-script" | "packages" | "other" | "lost";
 
 const SCRIPTS = /^%(?:pre|pre-install|post|onerror|traceback)$/;
 const SHELLS = /^(?:\/usr)?\/bin\/(?:sh|bash|dash)$/;
@@ -35,7 +35,10 @@ export function createKickstartScanner(): KickstartScanner {
   const endLine = (onScript: (text: string | null) => void): void => {
     const words = line.trim().split(/\s+/);
     if (section !== "commands") {
-      if (words[0] === "%end") section = "commands";
+      if (words[0] === "%end" && section !== "lost") section = "commands";
+    } else if (/^[^#]*["'\\]/.test(words[0]!)) {
+      // shlex unquotes it first: what it names then, a section or a command, is not followed here.
+      section = "lost";
     } else if (words[0]!.startsWith("%") && words[0] !== "%include" && words[0] !== "%ksappend") {
       section = sectionOf(words);
       if (section === "script") onScript(null);
@@ -80,12 +83,14 @@ export function createKickstartScanner(): KickstartScanner {
           return /#/.test(line) ? { kind: "comment" } : { kind: "package", startsLine: line.trim() === "" };
         case "other":
           return obstacle("it stands in a section whose language is not known");
+        case "lost":
+          return obstacle("a command whose name is quoted stands before it");
         case "commands":
           if (quote === "#") return { kind: "comment" };
           if (escaping) return obstacle("a backslash stands before it");
+          if (/^\s*\S*$/.test(line)) return obstacle("a value cannot name a command");
           if (quote === '"') return { kind: "double" };
           if (quote === "'") return { kind: "single" };
-          if (line.trim() === "") return obstacle("a value cannot name a command");
           return { kind: "word", startsWord: /\s$/.test(line) };
       }
     },

@@ -1,7 +1,7 @@
 /** Where in an XML document a value would land. */
 export type XmlPlace =
   | { readonly kind: "text" | "cdata" | "attribute"; readonly first: boolean; readonly before: string }
-  | { readonly kind: "comment" }
+  | { readonly kind: "comment"; readonly afterDash: boolean }
   | { readonly kind: "obstacle"; readonly reason: string };
 
 /**
@@ -104,7 +104,7 @@ export function createXmlScanner(): XmlScanner {
         case "cdata":
           return { kind: mode, first, before };
         case "comment":
-          return { kind: mode };
+          return { kind: mode, afterDash: before.endsWith("-") };
         case "markup":
         case "tag":
           return { kind: "obstacle", reason: "a value cannot name an element or an attribute: use text" };

@@ -32,8 +32,8 @@ export const xml: EscapingContext = {
           }
           return escaped(value);
         case "comment":
-          return /--|^-|-$/.test(value) || hasControl(value)
-            ? refused("a comment cannot carry --, nor - at either end, nor control characters")
+          return /--|^-|-$/.test(value) || hasControl(value) || (value === "" && place.afterDash)
+            ? refused("a comment cannot carry --, nor begin or end a part with -, nor control characters")
             : escaped(value);
       }
     };

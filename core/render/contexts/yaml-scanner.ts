@@ -3,8 +3,13 @@ import { createEscapeTracker } from "./escape-tracker.ts";
 /** Where in a YAML document a value would land. */
 export type YamlPlace =
   | { readonly kind: "node" }
-  | { readonly kind: "double"; readonly first: boolean; readonly column: number }
-  | { readonly kind: "single"; readonly first: boolean; readonly column: number }
+  | {
+      readonly kind: "double" | "single";
+      /** Whether it comes right behind the opening quote. */
+      readonly first: boolean;
+      readonly column: number;
+      readonly startsLine: boolean;
+    }
   | { readonly kind: "block"; readonly startsLine: boolean }
   | { readonly kind: "comment" }
   | { readonly kind: "obstacle"; readonly reason: string };
@@ -22,7 +27,7 @@ export type YamlScanner = {
   openBlock(): { readonly folded: boolean; readonly text: string } | null;
 };
 
-type Mode = "ready" | "plain" | "double" | "single" | "closed" | "comment" | "header" | "block";
+type Mode = "ready" | "property" | "plain" | "double" | "single" | "closed" | "comment" | "header" | "block";
 
 /** What of a line matters later; kept small, as it is looked at with every character. */
 type Line = {
@@ -51,6 +56,8 @@ function advance({ column, blank, tab, head }: Line, char: string): Line {
 /** Where a mapping has a key twice, PyYAML takes the last one without a word. */
 const KEY = "a value cannot be a key: another key could be the same";
 
+const EMPTY = "without text, blanks at the end of a line inside quotes are dropped";
+
 export function createYamlScanner(): YamlScanner {
   const escape = createEscapeTracker();
   let mode: Mode = "ready";
@@ -74,10 +81,18 @@ export function createYamlScanner(): YamlScanner {
   let block = { folded: false, explicit: false, indent: null as number | null, text: "" };
   /** The value just written, until it shows what follows. */
   let value: { spaced: boolean } | null = null;
+  /** Whether a value that is empty was written in quotes, and only blanks since. */
+  let emptyValue = false;
+  /** A tag or an anchor of the node that is due, and the column where it began on this line. */
+  let tagged = false;
+  let propertyColumn: number | null = null;
+  /** An explicit key (`? `): rare, and not followed. */
+  let lost = false;
   let spoiled: string | null = null;
 
   const newline = (): void => {
     line = START_OF_LINE;
+    propertyColumn = null;
     if (mode === "comment") mode = afterComment;
     else if (mode === "header") {
       mode = /^[|>][-+0-9]{0,2}(?:[ \t]+#.*)?[ \t]*$/.test(header) ? "block" : "plain";
@@ -103,6 +118,8 @@ export function createYamlScanner(): YamlScanner {
   const open = (): void => {
     mode = "ready";
     due = true;
+    tagged = false;
+    propertyColumn = null;
     pending = "";
   };
 
@@ -131,6 +148,8 @@ export function createYamlScanner(): YamlScanner {
     if (mode === "single") pendingQuote = char === "'";
     else if (char === '"' && !escape.pending) mode = "closed";
     else escape.feed(char);
+    if (char === "\n" && emptyValue) spoiled ??= EMPTY;
+    emptyValue &&= char === " " || char === "\t";
     emptyString = false;
   };
 
@@ -157,6 +176,7 @@ export function createYamlScanner(): YamlScanner {
     if (pending !== "") {
       const indicates = blank || (flow > 0 && (mode === "closed" || ",[]{}".includes(char)));
       if (indicates) {
+        lost ||= pending === "?";
         if (flow === 0) parentColumn = nodeColumn;
         open();
       } else {
@@ -164,6 +184,7 @@ export function createYamlScanner(): YamlScanner {
         pending = "";
       }
     }
+    if (mode === "property" && (blank || (flow > 0 && ",[]{}".includes(char)))) mode = "ready";
     if (blank) {
       if (flow === 0 && (line.head === "---" || line.head === "...")) {
         parentColumn = -1;
@@ -196,13 +217,19 @@ export function createYamlScanner(): YamlScanner {
   };
 
   const startNode = (char: string): void => {
-    nodeColumn = line.column;
+    nodeColumn = propertyColumn ?? line.column;
+    if (char === "!" || char === "&") {
+      mode = "property";
+      tagged = true;
+      propertyColumn ??= line.column;
+      return;
+    }
     if (char === '"' || char === "'") {
       mode = char === '"' ? "double" : "single";
       emptyString = true;
       quotesHoldValue = false;
     } else if (char === "[" || char === "{") stepFlow(char);
-    else if ((char === "-" && flow === 0) || char === ":") pending = char;
+    else if ((char === "-" && flow === 0) || char === "?" || char === ":") pending = char;
     else if ((char === "|" || char === ">") && flow === 0 && due) {
       mode = "header";
       header = char;
@@ -230,6 +257,7 @@ export function createYamlScanner(): YamlScanner {
     feedQuoted(text) {
       for (const char of text) step(char);
       quotesHoldValue = true;
+      emptyValue = text === "";
     },
     feedNode(text) {
       for (const char of text) step(char);
@@ -239,6 +267,8 @@ export function createYamlScanner(): YamlScanner {
     place() {
       const obstacle = (reason: string): YamlPlace => ({ kind: "obstacle", reason });
       const { blank: startsLine, column } = line;
+      if (lost) return obstacle("an explicit key (? …) stands before it");
+      if (tagged && mode === "ready") return obstacle("a tag or an anchor stands before it");
       if (mode === "block") {
         const ends =
           startsLine && (column <= parentColumn || (block.indent !== null && column < block.indent));
@@ -251,10 +281,10 @@ export function createYamlScanner(): YamlScanner {
       switch (mode) {
         case "double":
           if (escape.pending) return obstacle("a backslash stands before it");
-          return { kind: "double", first: emptyString, column };
+          return { kind: "double", first: emptyString, column, startsLine };
         case "single":
           if (pendingQuote) break;
-          return { kind: "single", first: emptyString, column };
+          return { kind: "single", first: emptyString, column, startsLine };
         case "comment":
           return { kind: "comment" };
         case "ready":
@@ -266,6 +296,7 @@ export function createYamlScanner(): YamlScanner {
           }
           break;
         case "header":
+        case "property":
           break;
       }
       return obstacle("a value cannot be a part of plain text: put double quotes around all of it");

@@ -31,6 +31,7 @@ export const yaml: EscapingContext = {
             return escaped(node);
           }
           case "double":
+            if (text === "" && place.startsLine) return refused(EMPTY_LINE);
             return fedQuoted(escapeDouble(text, place.column === 0));
           case "single":
           case "block":
@@ -71,6 +72,8 @@ export const yaml: EscapingContext = {
   },
 };
 
+const EMPTY_LINE = "an empty line inside quotes is read as a line end";
+
 /** A line end to some version of YAML, or not printable in one; also the byte order mark. */
 function hasUnprintable(text: string): boolean {
   return hasControl(text) || /[\ufeff\ufffe\uffff]/.test(text);
@@ -78,6 +81,7 @@ function hasUnprintable(text: string): boolean {
 
 function plainProblem(text: string, place: YamlPlace): string | null {
   if (place.kind === "single") {
+    if (text === "" && place.startsLine) return EMPTY_LINE;
     if (text !== text.trim())
       return "single quotes do not always keep blanks at either end: use double quotes";
     if (place.column === 0 && /^(?:---|\.\.\.)/.test(text))

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { checkValues, contextsWithout } from "./read-back/check.ts";
 import { READ_BACKS } from "./read-back/index.ts";
 import { jsonParse } from "./read-back/in-process.ts";
+import { checkSurroundings, SURROUNDINGS } from "./read-back/surroundings.ts";
 import { generateValues } from "./read-back/values.ts";
 
 /** A short slice of `escaping-fuzz.ts`, which is run by hand. */
@@ -39,4 +40,15 @@ test("the check catches a language that is not the context's", () => {
     readers: [jsonParse],
   } as const;
   expect(checkValues(wrong, ["a"], 0).failures).toHaveLength(1);
+});
+
+describe("whatever text stands around it, a value changes nothing but itself", () => {
+  for (const surroundings of SURROUNDINGS) {
+    const { context, reader } = surroundings;
+    test.skipIf(!reader.available)(`${context}, read by ${reader.name}`, { timeout: 60_000 }, () => {
+      const { compared, failures } = checkSurroundings(surroundings, 3000, 5);
+      expect(failures).toEqual([]);
+      expect(compared).toBeGreaterThan(50);
+    });
+  }
 });
