@@ -25,21 +25,43 @@ export function macBytes(mac: Mac): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(mac.split(":"), (octet) => parseInt(octet, 16));
 }
 
+const OCTET = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 /** Formats hardware-address bytes (1 to 16 of them) with colons. */
 export function formatMac(bytes: Uint8Array): Mac {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+  let text = "";
+  for (let i = 0; i < bytes.length; i++) text += (i === 0 ? "" : ":") + OCTET[bytes[i]!]!;
+  return text;
 }
+
+const DOT = 0x2e;
+const DIGIT_ZERO = 0x30;
 
 /** Parses dotted decimal into an unsigned 32-bit number; `undefined` for anything else. */
 export function parseIpv4(text: string): number | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
-  if (match === null) return undefined;
+  // Character by character: DHCP looks at several addresses a packet.
   let value = 0;
-  for (const part of match.slice(1)) {
-    if (Number(part) > 255 || (part.length > 1 && part.startsWith("0"))) return undefined;
-    value = value * 256 + Number(part);
+  let octet = 0;
+  let digits = 0;
+  let parts = 0;
+  for (let i = 0; i <= text.length; i++) {
+    const char = i === text.length ? DOT : text.charCodeAt(i);
+    if (char === DOT) {
+      if (digits === 0 || parts === 4) return undefined;
+      value = value * 256 + octet;
+      parts += 1;
+      octet = 0;
+      digits = 0;
+      continue;
+    }
+    const digit = char - DIGIT_ZERO;
+    // A leading zero would be octal to some readers.
+    if (digit < 0 || digit > 9 || (digits > 0 && octet === 0)) return undefined;
+    octet = octet * 10 + digit;
+    digits += 1;
+    if (octet > 255) return undefined;
   }
-  return value;
+  return parts === 4 ? value : undefined;
 }
 
 /** Formats an unsigned 32-bit number as dotted decimal. */

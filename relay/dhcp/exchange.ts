@@ -28,20 +28,20 @@ export type ExchangeOptions = {
 const BURST = 32;
 
 /** So many bursts are read before the first is answered: a commit costs as much for one lease as for many. */
-const MAX_BURSTS = 32;
+const MAX_BURSTS = 8;
 
 const FAILURE_LOG_MS = 10_000;
 
 /**
  * Takes datagrams to decisions and decisions to replies.
  *
- * What a socket holds is read, decided one by one, its leases are committed in
- * one transaction, and only then do the replies leave. So an acknowledged
+ * What a socket holds is read and decided one by one, its leases are committed
+ * in one transaction, and only then do the ACKs leave. So an acknowledged
  * lease is durable, and a burst costs one write to the disk.
  */
 export class Exchange {
   readonly #options: ExchangeOptions;
-  readonly #inbox = new Inbox();
+  readonly #inbox: Inbox;
   readonly #sampled: SampledEvents;
   /** When each kind of failure was logged last: a dead link fails every packet alike. */
   readonly #failureTold = new Map<string, number>();
@@ -51,15 +51,16 @@ export class Exchange {
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
+    this.#inbox = new Inbox(options.isKnown);
     this.#sampled = new SampledEvents(options.onEvent);
   }
 
   /** A datagram came in. */
-  receive(arrival: Arrival): void {
-    const { stats } = this.#options;
+  receive(bytes: Uint8Array, service: Service, source: Destination): void {
+    const { stats, now } = this.#options;
     stats.received += 1;
     this.#receivedInBurst += 1;
-    stats.overflowed += this.#inbox.push(arrival);
+    stats.overflowed += this.#inbox.push({ bytes, service, source, at: now() });
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#bursts = 0;
@@ -90,27 +91,33 @@ export class Exchange {
       setImmediate(this.#turn);
       return;
     }
-    this.#scheduled = false;
+    this.#bursts = 0;
     this.#answer();
+    this.#scheduled = !this.#inbox.isEmpty;
+    if (this.#scheduled) setImmediate(this.#turn);
   };
 
   #answer(): void {
-    const { stats, isKnown } = this.#options;
-    const { arrivals, dropped } = this.#inbox.takeAll(isKnown);
+    const { stats, now } = this.#options;
+    const { arrivals, dropped } = this.#inbox.take(now());
     stats.overflowed += dropped;
-    const outcomes: [Arrival, Outcome][] = [];
+    const toCommit: [Arrival, Outcome][] = [];
     for (const arrival of arrivals) {
       try {
         const outcome = this.#decide(arrival);
-        if (outcome !== undefined) outcomes.push([arrival, outcome]);
+        if (outcome === undefined) continue;
+        // An OFFER promises nothing: it need not wait for the disk.
+        if (outcome.changes.length === 0) this.#conclude(arrival, outcome);
+        else toCommit.push([arrival, outcome]);
       } catch (error) {
         this.fail(error, "a packet could not be handled");
       }
     }
+    if (toCommit.length === 0) return;
     const durable = this.commit();
-    for (const [arrival, outcome] of outcomes) {
-      if (outcome.changes.length > 0 && !durable) stats.failed += 1;
-      else this.#conclude(arrival, outcome);
+    for (const [arrival, outcome] of toCommit) {
+      if (durable) this.#conclude(arrival, outcome);
+      else stats.failed += 1;
     }
   }
 

@@ -8,16 +8,22 @@ export type Arrival = {
   readonly bytes: Uint8Array;
   readonly service: Service;
   readonly source: Destination;
+  /** When it was read, in milliseconds since the epoch. */
+  readonly at: number;
 };
 
-/** Of one turn's DISCOVERs so many are answered, the newest: the others' clients have given up, or soon ask again. */
-const MAX_DISCOVERS = 64;
+/** Most DISCOVERs, and most others, that wait; beyond, the oldest go. */
+const MAX_WAITING = 4096;
 
-/** REQUESTs and the rest; each is answered in well under a millisecond. */
-const MAX_OTHERS = 4096;
+/** With more DISCOVERs than this waiting there is more than can be answered, and the newest come first. */
+const BACKLOG = 64;
 
-/** DISCOVERs looked over for those of known machines. */
-const MAX_HELD_DISCOVERS = 4096;
+/** A DISCOVER that has waited so long is asked again by its client, if it is still there. */
+const MAX_WAIT_MS = 500;
+
+/** Most DISCOVERs, and most others, of one turn: the socket must be read again before it overflows. */
+const MAX_DISCOVERS_A_TURN = 64;
+const MAX_OTHERS_A_TURN = 256;
 
 const OPTIONS_AT = 240;
 
@@ -30,6 +36,12 @@ const OPTIONS_AT = 240;
 export class Inbox {
   #discovers: Arrival[] = [];
   #others: Arrival[] = [];
+  readonly #isKnown: (bytes: Uint8Array) => boolean;
+
+  /** @param isKnown whether the site knows the sender: its DISCOVER is never dropped for strangers' */
+  constructor(isKnown: (bytes: Uint8Array) => boolean) {
+    this.#isKnown = isKnown;
+  }
 
   get isEmpty(): boolean {
     return this.#discovers.length === 0 && this.#others.length === 0;
@@ -37,43 +49,39 @@ export class Inbox {
 
   /** Returns how many were dropped for it. */
   push(arrival: Arrival): number {
-    const [queue, max] = isDiscover(arrival.bytes)
-      ? ([this.#discovers, MAX_HELD_DISCOVERS] as const)
-      : ([this.#others, MAX_OTHERS] as const);
-    queue.push(arrival);
-    if (queue.length <= max) return 0;
-    // Half at a time, so that a flood does not move the rest with each datagram.
-    queue.splice(0, max / 2);
-    return max / 2;
+    if (!isDiscover(arrival.bytes)) return add(this.#others, arrival);
+    // In a flood of strangers the machines that the site knows go with the REQUESTs.
+    if (this.#discovers.length >= BACKLOG && this.#isKnown(arrival.bytes)) {
+      return add(this.#others, arrival);
+    }
+    return add(this.#discovers, arrival);
   }
 
-  /**
-   * Takes out all of it, in the order in which to answer.
-   *
-   * @param isKnown whether the site knows the sender: its DISCOVER is never dropped
-   */
-  takeAll(isKnown: (bytes: Uint8Array) => boolean): {
-    readonly arrivals: Arrival[];
-    readonly dropped: number;
-  } {
-    const discovers = this.#discovers;
-    const arrivals = this.#others;
-    this.#discovers = [];
-    this.#others = [];
-    const old = Math.max(discovers.length - MAX_DISCOVERS, 0);
-    let dropped = 0;
-    for (let i = 0; i < old; i++) {
-      if (isKnown(discovers[i]!.bytes)) arrivals.push(discovers[i]!);
-      else dropped += 1;
+  /** Takes out one turn's worth, in the order in which to answer. */
+  take(now: number): { readonly arrivals: readonly Arrival[]; readonly dropped: number } {
+    const others = this.#others.splice(0, MAX_OTHERS_A_TURN);
+    const waiting = this.#discovers;
+    if (waiting.length <= BACKLOG) {
+      this.#discovers = [];
+      return { arrivals: others.concat(waiting), dropped: 0 };
     }
-    const answered = discovers.slice(old);
-    return { arrivals: arrivals.concat(old > 0 ? answered.reverse() : answered), dropped };
+    const newest = waiting.splice(-MAX_DISCOVERS_A_TURN).reverse();
+    const stale = waiting.findIndex(({ at }) => at + MAX_WAIT_MS > now);
+    const dropped = stale < 0 ? waiting.length : stale;
+    waiting.splice(0, dropped);
+    return { arrivals: others.concat(newest), dropped };
   }
 
   clear(): void {
     this.#discovers = [];
     this.#others = [];
   }
+}
+
+/** Half is dropped at a time, so that a flood does not move the rest with each datagram. */
+function add(queue: Arrival[], arrival: Arrival): number {
+  queue.push(arrival);
+  return queue.length <= MAX_WAITING ? 0 : queue.splice(0, MAX_WAITING / 2).length;
 }
 
 /** Clients put option 53 first; of one that does not, the DISCOVER goes with the rest. */

@@ -1,4 +1,4 @@
-import { formatMac, type Mac } from "../../core/addresses.ts";
+import { formatMac, type Mac, macBytes } from "../../core/addresses.ts";
 import type { DhcpPacket } from "../../core/dhcp-packet/index.ts";
 import type { EventSink } from "../../core/relay-protocol/events.ts";
 import type { BootFiles } from "../../core/relay-protocol/state.ts";
@@ -59,6 +59,9 @@ type Role = {
 
 const TIDY_MS = 10_000;
 
+/** Where a client's hardware address is (RFC 2131 section 2). */
+const CHADDR_AT = 28;
+
 /**
  * DHCP for one interface: a server for its networks, or a proxy beside the
  * site's own server.
@@ -73,7 +76,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   const device = info.name;
   const stats = noStats();
   const role = config.mode === "server" ? serverRole(options, config, stats) : proxyRole(options, config);
-  const ownMac = info.mac;
+  const ownHardware = canProbe(info.mac) ? macBytes(info.mac) : undefined;
   const exchange = new Exchange({
     device,
     handle: (packet, arrival) => {
@@ -96,8 +99,8 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     ports: { dhcp: config.port, ...(config.mode !== "server" && { boot: config.bootPort }) },
     onDatagram: (bytes, service, source) => {
       // Broadcasts come back to who sends them: the question after other servers is no client's.
-      if (canProbe(ownMac) && chaddrOf(bytes) === ownMac) return;
-      exchange.receive({ bytes, service, source });
+      if (isFrom(bytes, ownHardware)) return;
+      exchange.receive(bytes, service, source);
     },
     onError,
     log,
@@ -125,7 +128,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       }
       tidying = setInterval(() => role.tidy(), TIDY_MS).unref();
       // Nobody else is on the loopback.
-      if (canProbe(ownMac)) watch.start();
+      if (ownHardware !== undefined) watch.start();
       log.info({ interface: device, port: config.port, mode: config.mode }, "DHCP started");
     },
     async stop() {
@@ -138,9 +141,13 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   };
 }
 
-/** The six bytes of an Ethernet client's address (RFC 2131 section 2), of a datagram not decoded yet. */
+/** An Ethernet client's address, of a datagram not decoded yet. */
 function chaddrOf(bytes: Uint8Array): Mac {
-  return formatMac(bytes.subarray(28, 34));
+  return formatMac(bytes.subarray(CHADDR_AT, CHADDR_AT + 6));
+}
+
+function isFrom(bytes: Uint8Array, hardware: Uint8Array | undefined): boolean {
+  return hardware !== undefined && hardware.every((byte, at) => bytes[CHADDR_AT + at] === byte);
 }
 
 function serverRole(options: DhcpServerOptions, config: DhcpServerConfig, stats: DhcpServerStats): Role {

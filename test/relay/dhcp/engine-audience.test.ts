@@ -118,7 +118,8 @@ describe("what is kept for machines that the site knows", () => {
 
   it("a stranger keeps a lease that it had before", () => {
     const bench = new EngineBench({ config: { ...CONFIG, ranges } });
-    for (let n = 0; n < 20; n++) bench.lease({ mac: stranger(n) });
+    const addresses = Array.from({ length: 20 }, (_, n) => bench.lease({ mac: stranger(n) }));
+    expect(new Set(addresses).size).toBe(20);
     bench.setMachines([known]);
     expect(bench.verdict(renew("192.168.77.69", { mac: stranger(19) }))).toBe("ack");
     expect(bench.lease({ mac: stranger(19) })).toBe("192.168.77.69");

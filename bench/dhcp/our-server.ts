@@ -1,0 +1,30 @@
+import { createDhcpServer } from "../../relay/dhcp/server.ts";
+import { LeaseStore } from "../../relay/leases/lease-store.ts";
+import { readInterface } from "../../relay/net/interfaces.ts";
+import { serverConfig } from "../../test/relay/dhcp/support/server-config.ts";
+
+/**
+ * The relay's DHCP server alone, leases durable and probing on. Arguments: the
+ * interface, the range's ends, the leases' file. Writes its counters and its
+ * memory on SIGUSR2, and `ready`.
+ */
+const [device = "", first = "", last = "", file = ""] = process.argv.slice(2);
+const server = createDhcpServer({
+  config: serverConfig({ ranges: [[first, last]], probe: true, leasesPerPort: 1_000_000 }),
+  interface: readInterface(device),
+  httpPort: 8080,
+  bootFiles: { bios: ["undionly.kpxe"], "efi-x86_64": ["snponly.efi"] },
+  bootFileAvailable: () => true,
+  leases: new LeaseStore({ path: file, now: Date.now }),
+  site: () => undefined,
+  onEvent: () => undefined,
+  log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: console.error },
+  now: Date.now,
+});
+await server.start();
+process.on("SIGUSR2", () => {
+  const { rss, heapUsed } = process.memoryUsage();
+  process.stdout.write(`${JSON.stringify({ ...server.stats, rss, heapUsed })}\n`);
+});
+process.on("SIGTERM", () => process.exit(0));
+process.stdout.write("ready\n");
