@@ -20,7 +20,11 @@ const server = createDhcpServer({
   config: argument.config,
   interface: readInterface(argument.interface),
   httpPort: 8080,
-  bootFiles: { bios: ["undionly.kpxe"], "efi-x86_64": ["snponly.efi"] },
+  bootFiles: {
+    bios: ["undionly.kpxe"],
+    "efi-x86_64": ["snponly.efi"],
+    "efi-arm64": ["ipxe-arm64.efi"],
+  },
   bootFileAvailable: () => true,
   leases: new LeaseStore({ path: argument.leasesPath, now: Date.now }),
   site: () => undefined,
