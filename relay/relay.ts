@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 
 import { createBootFileAvailability } from "./boot-file-availability.ts";
 import { openFileRoot } from "./boot-files/file-root.ts";
-import type { RelayConfig } from "./config/model.ts";
+import type { DhcpConfig, RelayConfig } from "./config/model.ts";
 import { createControlPlaneClient } from "./control-plane/client.ts";
 import { readCredentials, type RelayCredentials } from "./control-plane/credentials.ts";
 import { deliverEvents } from "./control-plane/deliver-events.ts";
@@ -19,7 +19,7 @@ import { createUpstream } from "./http/upstream.ts";
 import { startInterfaceServices, type OnStop } from "./interface-services.ts";
 import { createJournal, type Journal, type JournalOptions } from "./journal/journal.ts";
 import { LeaseStore } from "./leases/lease-store.ts";
-import { readInterface } from "./net/interfaces.ts";
+import { type InterfaceInfo, readInterface } from "./net/interfaces.ts";
 import { lookupNeighbour } from "./net/neighbours.ts";
 import { lockStateDir } from "./state-dir-lock.ts";
 
@@ -74,7 +74,7 @@ async function startParts(
 ): Promise<readonly HttpListener[]> {
   const { stateDir } = config;
   const credentials = await requireCredentials(config, log);
-  const interfaces = config.interfaces.map(({ name }) => readInterface(name));
+  const interfaces = readInterfaces(config, log);
   const fileRoot = await openFileRoot(config.tftp.root);
   onStop(lockStateDir(stateDir));
 
@@ -118,7 +118,7 @@ async function startParts(
   });
   onStop(() => upstream.close());
   const server = await startHttpServer(
-    interfaces.map(({ name, address }) => ({ interface: name, address, port: config.http.port })),
+    interfaces.map(({ info }) => ({ interface: info.name, address: info.address, port: config.http.port })),
     createRequestHandler({
       upstream,
       fileRoot,
@@ -131,11 +131,11 @@ async function startParts(
   );
   onStop(() => server.stop());
 
-  for (const [index, { dhcp }] of config.interfaces.entries()) {
+  await eachUnlessAll(interfaces, log, async ({ info, dhcp }, index) => {
     const options = {
       config,
       dhcp,
-      info: interfaces[index]!,
+      info,
       httpPort: server.listeners[index]!.port,
       leases,
       site: () => sync.current(),
@@ -145,9 +145,51 @@ async function startParts(
       log,
     };
     await startInterfaceServices(options, onStop);
-  }
+  });
   return server.listeners;
 }
+
+type ServedInterface = { readonly info: InterfaceInfo; readonly dhcp: DhcpConfig };
+
+/** The interfaces that are there. @throws NetError if none is */
+function readInterfaces(config: RelayConfig, log: Logger): ServedInterface[] {
+  const served: ServedInterface[] = [];
+  const errors: unknown[] = [];
+  for (const { name, dhcp } of config.interfaces) {
+    try {
+      served.push({ info: readInterface(name), dhcp });
+    } catch (error) {
+      errors.push(error);
+      if (config.interfaces.length > 1) log.error({ interface: name, err: error }, NOT_SERVED);
+    }
+  }
+  if (served.length === 0) throw errors[0];
+  return served;
+}
+
+/**
+ * Starts interface by interface: what is wrong with one does not concern the others.
+ *
+ * @throws what was wrong with the first if none could be started
+ */
+async function eachUnlessAll(
+  interfaces: readonly ServedInterface[],
+  log: Logger,
+  start: (each: ServedInterface, index: number) => Promise<void>,
+): Promise<void> {
+  const errors: unknown[] = [];
+  for (const [index, each] of interfaces.entries()) {
+    try {
+      await start(each, index);
+    } catch (error) {
+      errors.push(error);
+      if (interfaces.length > 1) log.error({ interface: each.info.name, err: error }, NOT_SERVED);
+    }
+  }
+  if (errors.length === interfaces.length) throw errors[0];
+}
+
+const NOT_SERVED = "an interface cannot be served; the others go on";
 
 async function requireCredentials(config: RelayConfig, log: Logger): Promise<RelayCredentials> {
   const { stateDir, controlPlane } = config;

@@ -172,6 +172,13 @@ describe("what keeps a relay from starting is one sentence", () => {
   });
 });
 
+test("an interface that is not there does not concern the others", async () => {
+  const config = await configure((await startFakeSite()).url);
+  const missing = { ...config.interfaces[0]!, name: "nope0" };
+  const relay = await start({ ...config, interfaces: [missing, ...config.interfaces] });
+  expect(relay.http.map(({ interface: served }) => served)).toEqual(["lo"]);
+});
+
 describe("which boot files are there", () => {
   test("is known at once after a look, and notices a file that is put there", async () => {
     const dir = await mkdtemp(join(tmpdir(), "pxedge-boot-files-"));

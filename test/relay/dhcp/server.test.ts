@@ -9,6 +9,7 @@ import {
   u8Option,
 } from "../../../core/dhcp-packet/index.ts";
 import type { BootEventInput } from "../../../core/relay-protocol/events.ts";
+import type { DhcpActiveConfig } from "../../../relay/config/model.ts";
 import { createDhcpServer, type DhcpServer } from "../../../relay/dhcp/server.ts";
 import { LeaseStore } from "../../../relay/leases/lease-store.ts";
 import type { InterfaceInfo } from "../../../relay/net/interfaces.ts";
@@ -55,15 +56,17 @@ let ports: { server: number; client: number };
 let events: BootEventInput[];
 let logged: string[];
 
-function create(): DhcpServer {
+function create(config?: DhcpActiveConfig): DhcpServer {
   const log = (_: object, text: string): void => void logged.push(text);
   return createDhcpServer({
-    config: serverConfig({
-      ranges: [["127.77.0.50", "127.77.0.99"]],
-      leaseSeconds: 600,
-      port: ports.server,
-      clientPort: ports.client,
-    }),
+    config:
+      config ??
+      serverConfig({
+        ranges: [["127.77.0.50", "127.77.0.99"]],
+        leaseSeconds: 600,
+        port: ports.server,
+        clientPort: ports.client,
+      }),
     interface: LOOPBACK,
     httpPort: 8080,
     bootFiles: { bios: ["undionly.kpxe"] },
@@ -216,6 +219,13 @@ describe("the DHCP server on a socket", () => {
 
   it("refuses to start beside a server on the same device and port", async () => {
     await expect(create().start()).rejects.toMatchObject({ name: "NetError", code: "port-in-use" });
+  });
+
+  it("refuses a configuration that contradicts itself, with every problem", () => {
+    const problems = ["relay.yaml:5: a: overlaps b", "relay.yaml:6: c: overlaps d"];
+    expect(() => create({ mode: "refused", problems })).toThrow(
+      expect.objectContaining({ code: "networks-contradict", message: problems.join("\n") }),
+    );
   });
 
   it("answers no more once stopped, and stops twice", async () => {
