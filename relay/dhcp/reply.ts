@@ -98,6 +98,7 @@ function configured(
     direction.kind === "none"
       ? { siaddr: NO_ADDRESS, file: "", options: [] }
       : bootFileFields(direction, subnet.serverAddress);
+  const booting = [...boot.options, ...pxeVendorOptions(request, client.boot)];
   return {
     ...addressed(request),
     ciaddr: type === MESSAGE_TYPE.ACK ? request.ciaddr : NO_ADDRESS,
@@ -108,9 +109,11 @@ function configured(
       u8Option(OPTION.MESSAGE_TYPE, type),
       ipv4Option(OPTION.SERVER_IDENTIFIER, serverIdentifier(place)),
       ...given.times,
-      ...boot.options,
-      ...pxeVendorOptions(request, client.boot),
-      ...requestedOptions(request, subnet),
+      // What boots counts for more than what is configured by code (43, say), but goes behind it: EDK2 writes
+      // a NUL behind option 67 (PxeBcParseDhcp4Packet), over the next option's code. Seen with OVMF 2022.11:
+      // where 1, 3 and 6 follow, it declines the lease ("denied upon entering bound"); 97 it can lose.
+      ...requestedOptions(request, subnet).filter(({ code }) => !booting.some((each) => each.code === code)),
+      ...booting,
       ...echoedClientIdentifier(request),
       ...echoedAgentInformation(place),
     ]),
@@ -121,7 +124,7 @@ function serverIdentifier({ subnet, agent }: Place): Ipv4 {
   return agent?.serverIdentifier ?? subnet.serverAddress;
 }
 
-/** What boots comes before what is configured by code (43, say), and an option goes once. */
+/** An option goes once. */
 function withoutRepeats(options: readonly DhcpOption[]): DhcpOption[] {
   const seen = new Set<number>();
   return options.filter(({ code }) => !seen.has(code) && seen.add(code));

@@ -44,6 +44,15 @@ describe("boot options", () => {
     expect(getText(offer, OPTION.TFTP_SERVER_NAME)).toBe(SERVER);
   });
 
+  it("P28 behind 67 comes 97, which EDK2 may overwrite: the network's options come before", () => {
+    const { options } = offerTo(firmware(EFI_X86_64));
+    const codes = options.map(({ code }) => code);
+    const bootFile = codes.indexOf(OPTION.BOOTFILE_NAME);
+    expect(codes[bootFile + 1]).toBe(OPTION.CLIENT_MACHINE_IDENTIFIER);
+    expect(codes.indexOf(OPTION.SUBNET_MASK)).toBeGreaterThan(0);
+    expect(codes.indexOf(OPTION.SUBNET_MASK)).toBeLessThan(bootFile);
+  });
+
   it("P28 the ACK says the same as the OFFER", () => {
     const bench = new EngineBench();
     const options = firmware(BIOS);
