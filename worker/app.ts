@@ -10,6 +10,7 @@ import { createDirectRoutes } from "./routes/direct.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { machineRoutes } from "./routes/machines.ts";
 import { relayRoutes } from "./routes/relays.ts";
+import { treeRoutes } from "./routes/trees.ts";
 import { siteRoutes } from "./routes/sites.ts";
 import { readRelayCredential, requireApiToken } from "./authenticate.ts";
 
@@ -30,8 +31,10 @@ export function createApp(): Hono<App> {
   const clientRoutes = new Hono<App>()
     .route("/", bootRoutes)
     .route("/", imageRoutes)
+    .route("/", treeRoutes)
     .route("/", bootFileRoutes);
-  for (const paths of ["/boot/*", "/a/*", "/e/*", "/i/*", "/f/*"]) app.use(paths, readRelayCredential);
+  for (const paths of ["/boot/*", "/a/*", "/e/*", "/i/*", "/t/*", "/f/*"])
+    app.use(paths, readRelayCredential);
   app.route("/", clientRoutes);
   app.route("/s", createDirectRoutes(clientRoutes));
   // What relays ask for; joining is the one call without a credential.

@@ -22,3 +22,8 @@ export async function deriveSiteKeys(secret: string, siteId: string): Promise<Si
     }),
   );
 }
+
+/** As the verifying side wants them: by key id. */
+export async function siteKeysById(secret: string, siteId: string): Promise<ReadonlyMap<string, Uint8Array>> {
+  return new Map((await deriveSiteKeys(secret, siteId)).map(({ kid, key }) => [kid, key]));
+}
