@@ -65,6 +65,12 @@ const FIRMWARE: ReadonlyMap<number, Firmware> = new Map([
   [CLIENT_ARCH.HTTP_X86_64, { firmware: "efi-x86_64", http: true }],
   [CLIENT_ARCH.HTTP_ARM32, { firmware: "efi-arm32", http: true }],
   [CLIENT_ARCH.HTTP_ARM64, { firmware: "efi-arm64", http: true }],
+  [CLIENT_ARCH.EFI_RISCV64, { firmware: "efi-riscv64", http: false }],
+  [CLIENT_ARCH.HTTP_RISCV64, { firmware: "efi-riscv64", http: true }],
+  [CLIENT_ARCH.EFI_LOONGARCH64, { firmware: "efi-loongarch64", http: false }],
+  [CLIENT_ARCH.HTTP_LOONGARCH64, { firmware: "efi-loongarch64", http: true }],
+  // Its boot ROM loads files by names of its own; the one told says that they are there.
+  [CLIENT_ARCH.RASPBERRY_PI, { firmware: "raspberry-pi", http: false }],
 ] as const);
 
 /** The firmware class of an architecture; `undefined` for one that has no boot files here. */

@@ -9,7 +9,12 @@ import {
   textOption,
 } from "../dhcp-packet/index.ts";
 import type { BootClient } from "./boot-client.ts";
-import { echoedMachineIdentifier, PXE_SUB_OPTION, USE_THIS_BOOT_FILE } from "./vendor-options.ts";
+import {
+  echoedMachineIdentifier,
+  PXE_SUB_OPTION,
+  raspberryPiMenu,
+  USE_THIS_BOOT_FILE,
+} from "./vendor-options.ts";
 
 /**
  * The vendor options of a proxyDHCP server's OFFER: always 60, by which a
@@ -20,9 +25,7 @@ import { echoedMachineIdentifier, PXE_SUB_OPTION, USE_THIS_BOOT_FILE } from "./v
  *   (EDK2's PxeBcParseDhcp4Packet: PxeOfferTypeProxyBinl)
  */
 export function proxyOfferOptions(request: OptionHolder, client: BootClient): DhcpOption[] {
-  const isUefiPxe = client.kind === "pxe" && client.firmware !== null && client.firmware !== "bios";
-  const subOptions = client.kind === "http" || isUefiPxe ? [] : [useThisBootFile()];
-  return vendorOptions(request, client, subOptions);
+  return vendorOptions(request, client, client.kind === "http" ? [] : goAhead(client));
 }
 
 /**
@@ -33,11 +36,7 @@ export function bootServerOptions(request: OptionHolder, client: BootClient): Dh
   const asked = getOption(request, OPTION.VENDOR_SPECIFIC_INFORMATION);
   const items = (asked && decodeSubOptions(asked, { end: true })) ?? [];
   const item = items.find(({ code }) => code === PXE_SUB_OPTION.BOOT_ITEM);
-  const isUefiPxe = client.kind === "pxe" && client.firmware !== "bios";
-  return vendorOptions(request, client, [
-    ...(isUefiPxe ? [] : [useThisBootFile()]),
-    ...(item === undefined ? [] : [item]),
-  ]);
+  return vendorOptions(request, client, [...goAhead(client), ...(item === undefined ? [] : [item])]);
 }
 
 function vendorOptions(
@@ -54,6 +53,9 @@ function vendorOptions(
   ];
 }
 
-function useThisBootFile(): DhcpOption {
-  return bytesOption(PXE_SUB_OPTION.DISCOVERY_CONTROL, Uint8Array.of(USE_THIS_BOOT_FILE));
+/** What makes a client load this reply's boot file: nothing for UEFI's PXE client. */
+function goAhead(client: BootClient): DhcpOption[] {
+  if (client.kind === "pxe" && client.firmware === "raspberry-pi") return raspberryPiMenu();
+  if (client.kind === "pxe" && client.firmware !== "bios") return [];
+  return [bytesOption(PXE_SUB_OPTION.DISCOVERY_CONTROL, Uint8Array.of(USE_THIS_BOOT_FILE))];
 }

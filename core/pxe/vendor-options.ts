@@ -23,6 +23,9 @@ export const PXE_SUB_OPTION = {
 /** Bit 3 of the discovery control: load the boot file of this reply, discover no boot server. */
 export const USE_THIS_BOOT_FILE = 8;
 
+/** Bits 0 and 1 of the discovery control: neither broadcast nor multicast for a boot server. */
+const NO_DISCOVERY = 3;
+
 /**
  * The options of a server's OFFER or ACK that only a boot client understands,
  * to be sent whether asked for or not:
@@ -44,7 +47,31 @@ export function pxeVendorOptions(request: OptionHolder, client: BootClient): Dhc
 function optionsFor(client: Exclude<BootClient, { readonly kind: "other" }>): DhcpOption[] {
   if (client.kind === "ipxe") return [noProxyDhcpOption()];
   if (client.kind === "http") return bootOptions("HTTPClient");
+  if (client.firmware === "raspberry-pi") return raspberryPiOptions();
   return client.firmware === "bios" ? bootOptions("PXEClient") : [];
+}
+
+/**
+ * A Raspberry Pi's boot ROM looks for these words in the boot menu of 43, and
+ * then loads from siaddr what it loads.
+ */
+export function raspberryPiMenu(): DhcpOption[] {
+  const words = textOption(0, "Raspberry Pi Boot").data;
+  const prompt = textOption(0, "PXE").data;
+  return [
+    bytesOption(PXE_SUB_OPTION.DISCOVERY_CONTROL, Uint8Array.of(NO_DISCOVERY)),
+    // Waits for no key.
+    bytesOption(PXE_SUB_OPTION.MENU_PROMPT, Uint8Array.of(0, ...prompt)),
+    // Type 0: boot by itself.
+    bytesOption(PXE_SUB_OPTION.BOOT_MENU, Uint8Array.of(0, 0, words.length, ...words)),
+  ];
+}
+
+function raspberryPiOptions(): DhcpOption[] {
+  return [
+    textOption(OPTION.VENDOR_CLASS_IDENTIFIER, "PXEClient"),
+    bytesOption(OPTION.VENDOR_SPECIFIC_INFORMATION, encodeSubOptions(raspberryPiMenu(), { end: true })),
+  ];
 }
 
 /** Option 97 as it came; echoed even if malformed: a client that looks at it compares bytes. */

@@ -1,7 +1,16 @@
 import type { Ipv4, Mac } from "../addresses.ts";
 
 /** Client firmware as a boot file is chosen for it. */
-export const FIRMWARE_CLASSES = ["bios", "efi-ia32", "efi-x86_64", "efi-arm32", "efi-arm64"] as const;
+export const FIRMWARE_CLASSES = [
+  "bios",
+  "efi-ia32",
+  "efi-x86_64",
+  "efi-arm32",
+  "efi-arm64",
+  "efi-riscv64",
+  "efi-loongarch64",
+  "raspberry-pi",
+] as const;
 export type FirmwareClass = (typeof FIRMWARE_CLASSES)[number];
 
 /** Boot files in order of preference, a firmware class. */

@@ -46,6 +46,9 @@ const DEFAULT_BOOT_FILES = {
   "efi-x86_64": ["snponly.efi", "ipxe.efi", "ipxe-amd64.efi"],
   "efi-arm32": [],
   "efi-arm64": ["ipxe-arm64.efi"],
+  "efi-riscv64": ["ipxe-riscv64.efi"],
+  "efi-loongarch64": ["ipxe-loong64.efi"],
+  "raspberry-pi": ["bootcode.bin", "start4.elf", "config.txt"],
 } satisfies RelayConfig["bootFiles"];
 
 const bootFiles = z

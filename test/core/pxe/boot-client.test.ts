@@ -107,8 +107,10 @@ describe("P31 architectures", () => {
     [16, "efi-x86_64"],
     [18, "efi-arm32"],
     [19, "efi-arm64"],
-    [27, null],
-    [39, null],
+    [27, "efi-riscv64"],
+    [28, "efi-riscv64"],
+    [39, "efi-loongarch64"],
+    [40, "efi-loongarch64"],
     [2, null],
     [65535, null],
   ])("%i is %s", (arch, firmware) => {
@@ -141,7 +143,7 @@ describe("P31 architectures", () => {
     const pi = hex("dca632000001");
     expect(classifyClient(request([pxeClient, archOption(0)], pi))).toMatchObject({
       arch: CLIENT_ARCH.RASPBERRY_PI,
-      firmware: null,
+      firmware: "raspberry-pi",
     });
     expect(classifyClient(request([pxeClient, archOption(11)], pi)).arch).toBe(11);
   });

@@ -77,7 +77,7 @@ describe("what a client loads", () => {
 
   test.each([
     ["an operating system", client("MSFT 5.0", 0), "not-a-boot-client"],
-    ["riscv64", client("PXEClient", 27), "unsupported-architecture"],
+    ["MIPS", client("PXEClient", 33), "unsupported-architecture"],
     ["arm64 without a list", client("PXEClient", 11), "no-boot-file"],
     ["arm32 with an empty list", client("PXEClient", 10), "no-boot-file"],
   ])("nothing for %s", (_, who, reason) => {

@@ -32,6 +32,16 @@ describe("a server's reply", () => {
     },
   );
 
+  test("P31 to a Raspberry Pi: 43 with the boot menu that its ROM looks for", () => {
+    const packet = request([textOption(60, "PXEClient"), u16Option(93, 0)], hex("b827eb000001"));
+    const reply = pxeVendorOptions(packet, classifyClient(packet));
+    expect(reply).toEqual([
+      textOption(60, "PXEClient"),
+      // As dnsmasq sends it for pxe-service=0,"Raspberry Pi Boot".
+      bytesOption(43, hex("060103 0a0400505845 091400001152617370626572727920506920426f6f74 ff")),
+    ]);
+  });
+
   test("P32 to HTTP boot: 60 is HTTPClient", () => {
     expect(replyTo("HTTPClient", 16)).toContainEqual(textOption(60, "HTTPClient"));
   });

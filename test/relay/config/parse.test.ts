@@ -61,6 +61,9 @@ describe("a configuration that is right", () => {
         "efi-x86_64": ["snponly.efi", "ipxe.efi", "ipxe-amd64.efi"],
         "efi-arm32": [],
         "efi-arm64": ["ipxe-arm64.efi"],
+        "efi-riscv64": ["ipxe-riscv64.efi"],
+        "efi-loongarch64": ["ipxe-loong64.efi"],
+        "raspberry-pi": ["bootcode.bin", "start4.elf", "config.txt"],
       },
       log: { level: "info", format: "json" },
     });

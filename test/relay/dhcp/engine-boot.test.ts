@@ -156,7 +156,7 @@ describe("events", () => {
   });
 
   it("say why a boot client got nothing to boot", () => {
-    const { event } = new EngineBench().reply(discover({ options: firmware(39) }));
+    const { event } = new EngineBench().reply(discover({ options: firmware(33) }));
     expect(event?.detail).toMatchObject({ bootFile: null, reason: "unsupported-architecture" });
   });
 });

@@ -116,7 +116,7 @@ describe("P23 the proxy's OFFER", () => {
       discover({ options: firmware(7).filter(({ code }) => code !== 93) }),
       "no-boot-client",
     ],
-    ["an architecture without a boot file", discover({ options: firmware(27) }), "unsupported-architecture"],
+    ["an architecture without a boot file", discover({ options: firmware(33) }), "unsupported-architecture"],
     [
       "a REQUEST on 67",
       request("192.168.77.60", "192.168.77.9", { options: firmware(7) }),

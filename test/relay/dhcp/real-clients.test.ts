@@ -60,6 +60,13 @@ describe.skipIf(lack !== undefined)(
         () => `no ${times} × ${name}:\n${server.output()}`,
       );
     const scriptLog = (): string => readFileSync(join(folder, "script.log"), "utf8");
+    /** The client may be a moment behind the server. */
+    const noted = (pattern: RegExp): Promise<boolean> =>
+      waitFor(
+        () => pattern.test(scriptLog()),
+        15_000,
+        () => `the client did not note ${pattern}:\n${scriptLog()}`,
+      );
 
     beforeAll(async () => {
       lab = await createLab();
@@ -141,6 +148,7 @@ describe.skipIf(lack !== undefined)(
         const client = await inClient(DHCLIENT, ["-d", "-v", ...env, ...files, "eth0"]);
         try {
           await reached("acknowledged", 2);
+          await noted(/^RENEW 192\.168\.77\.50 /m);
         } finally {
           await client.stop();
         }
@@ -150,6 +158,7 @@ describe.skipIf(lack !== undefined)(
         const again = await inClient(DHCLIENT, ["-d", "-v", ...env, ...files, "eth0"]);
         try {
           await reached("acknowledged", 3);
+          await noted(/^REBOOT 192\.168\.77\.50 /m);
         } finally {
           await again.stop();
         }
@@ -159,8 +168,6 @@ describe.skipIf(lack !== undefined)(
         await release.exited;
         await reached("released", 1);
         expect(scriptLog()).toMatch(/^BOUND 192\.168\.77\.50 192\.168\.77\.1 192\.168\.77\.2$/m);
-        expect(scriptLog()).toMatch(/^RENEW 192\.168\.77\.50 /m);
-        expect(scriptLog()).toMatch(/^REBOOT 192\.168\.77\.50 /m);
         expect(count("refused")).toBe(0);
       },
     );
