@@ -123,8 +123,11 @@ describe.skipIf(lack !== undefined)(
       const client = await inClient(UDHCPC, ["-f", "-i", "eth0", "-s", join(folder, "script")]);
       try {
         await reached("acknowledged", 1);
+        // A signal before the client has taken its lease would be lost.
+        await noted(/^bound /m);
         client.process.kill("SIGUSR1");
         await reached("acknowledged", 2);
+        await noted(/^renew /m);
         client.process.kill("SIGUSR2");
         await reached("released", 1);
       } finally {
