@@ -15,6 +15,8 @@ export default defineConfig({
                 ADMIN_TOKEN: "pxa_for-tests-only-0000000000",
                 IMAGE_KEYS:
                   "t2:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE,t1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                SECRET_KEYS:
+                  "s2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI,s1:AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM",
               },
             },
           }),
@@ -35,6 +37,8 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          // After the others, whose waits are short.
+          sequence: { groupOrder: 1 },
           fileParallelism: false,
           maxConcurrency: 2,
           testTimeout: 600_000,
