@@ -13,10 +13,10 @@ import { noProxyDhcpOption } from "./ipxe.ts";
 /** Options encapsulated in 43 under `PXEClient` (PXE 2.1, table 2-1). */
 export const PXE_SUB_OPTION = {
   DISCOVERY_CONTROL: 6,
-  BOOT_SERVERS: 7,
-  BOOT_MENU: 8,
-  MENU_PROMPT: 9,
-  MULTICAST_ADDRESS_ALLOCATION: 10,
+  DISCOVERY_MULTICAST_ADDRESS: 7,
+  BOOT_SERVERS: 8,
+  BOOT_MENU: 9,
+  MENU_PROMPT: 10,
   BOOT_ITEM: 71,
 } as const;
 

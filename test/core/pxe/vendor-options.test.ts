@@ -89,10 +89,10 @@ describe("P22 97 is echoed as it came", () => {
 test("P26 7, 8, 9, 10 and 71 round-trip", () => {
   const options = [
     { code: PXE_SUB_OPTION.DISCOVERY_CONTROL, data: hex("07") },
+    { code: PXE_SUB_OPTION.DISCOVERY_MULTICAST_ADDRESS, data: hex("ef000001") },
     { code: PXE_SUB_OPTION.BOOT_SERVERS, data: hex("0001 01 c0a84d01") },
     { code: PXE_SUB_OPTION.BOOT_MENU, data: hex("0000 05 4c6f63616c 0001 04 626f6f74") },
     { code: PXE_SUB_OPTION.MENU_PROMPT, data: hex("0a 507265737320463821") },
-    { code: PXE_SUB_OPTION.MULTICAST_ADDRESS_ALLOCATION, data: hex("ef000001 0001 0001") },
     { code: PXE_SUB_OPTION.BOOT_ITEM, data: hex("00010000") },
   ];
   const wire = encodeSubOptions(options, { end: true });
