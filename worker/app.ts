@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { App } from "./http.ts";
 import { ProblemError, problemResponse } from "./problem.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { bootRoutes } from "./routes/boot.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { imageApiRoutes } from "./routes/image-api.ts";
@@ -9,10 +10,14 @@ import { bootFileRoutes } from "./routes/boot-files.ts";
 import { createDirectRoutes } from "./routes/direct.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { machineRoutes } from "./routes/machines.ts";
+import { orderRoutes } from "./routes/orders.ts";
 import { relayRoutes } from "./routes/relays.ts";
-import { treeRoutes } from "./routes/trees.ts";
+import { secretRoutes } from "./routes/secrets.ts";
 import { siteRoutes } from "./routes/sites.ts";
-import { readRelayCredential, requireApiToken } from "./authenticate.ts";
+import { treeRoutes } from "./routes/trees.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
+import { auditChanges } from "./audit.ts";
+import { API_PATH, readRelayCredential, requireApiToken } from "./authenticate.ts";
 
 /** The route table of the whole control plane. */
 export function createApp(): Hono<App> {
@@ -41,12 +46,16 @@ export function createApp(): Hono<App> {
   app.route("/", relayRoutes);
   // What people and their tools ask for.
   const api = new Hono<App>();
-  api.use(requireApiToken);
+  api.use(requireApiToken, auditChanges);
+  api.route("/", auditRoutes);
+  api.route("/tokens", tokenRoutes);
+  api.route("/secrets", secretRoutes);
   api.route("/", documentRoutes);
   api.route("/images", imageApiRoutes);
   api.route("/boot-files", bootFileApiRoutes);
   api.route("/sites", siteRoutes);
   api.route("/sites/:site", machineRoutes);
-  app.route("/api/v1", api);
+  api.route("/sites/:site", orderRoutes);
+  app.route(API_PATH, api);
   return app;
 }

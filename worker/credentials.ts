@@ -7,6 +7,7 @@ import { formatHex } from "../core/bytes.ts";
  *     relay       pxr_SITE_RELAY_SECRET
  *     join token  pxj_SITE_TOKEN_SECRET
  *     boot token  pxb_SITE_TOKEN_SECRET (it is part of a URL, too)
+ *     API token   pxa_TOKEN_SECRET (for several sites, or all: the ControlObject knows)
  *     capability  SITE SECRET, one run of 48 hexadecimal digits (it is part of a URL)
  *
  * SITE, RELAY and TOKEN are 64 bits, SECRET is 128 bits, all lower-case
@@ -59,6 +60,18 @@ export async function parseSiteCredential(
   const match = SITE_CREDENTIAL.exec(text);
   if (match === null || match[1] !== prefix) return undefined;
   return { prefix, siteId: match[2]!, id: match[3]!, secretHash: await hashSecret(match[4]!) };
+}
+
+const API_TOKEN = /^pxa_([0-9a-f]{16})_([0-9a-f]{32})$/;
+
+export function formatApiToken(id: string, secret: string): string {
+  return `pxa_${id}_${secret}`;
+}
+
+/** `undefined` for what does not have the form of an API token. */
+export async function parseApiToken(text: string): Promise<{ id: string; secretHash: string } | undefined> {
+  const match = API_TOKEN.exec(text);
+  return match === null ? undefined : { id: match[1]!, secretHash: await hashSecret(match[2]!) };
 }
 
 export function formatCapability(siteId: string, secret: string): string {

@@ -10,6 +10,8 @@ export type Env = {
   readonly ADMIN_TOKEN: string;
   /** `kid:base64url(32 bytes)`, comma-separated; the first one signs, all verify. */
   readonly IMAGE_KEYS: string;
+  /** Of the same form; the first one encrypts secrets, all decrypt. */
+  readonly SECRET_KEYS: string;
 };
 
 /** The one ControlObject. */

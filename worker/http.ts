@@ -1,11 +1,18 @@
 import type { Context } from "hono";
 import type * as z from "zod";
+import type { Caller } from "./access.ts";
+import type { AuditDetail } from "./control-object/audit.ts";
 import type { SiteCredential } from "./credentials.ts";
 import type { Env } from "./env.ts";
-import { ProblemError, type FieldError } from "./problem.ts";
+import { checkPrecondition, parsePrecondition, type Precondition } from "./precondition.ts";
+import { ProblemError, unwrap } from "./problem.ts";
+import { validate } from "./validate.ts";
 
 /** Hono's environment for every route here. */
-export type App = { Bindings: Env; Variables: { relay: SiteCredential; client: Client } };
+export type App = {
+  Bindings: Env;
+  Variables: { relay: SiteCredential; client: Client; caller: Caller; auditDetail: AuditDetail };
+};
 export type AppContext = Context<App>;
 
 /** Who asks on behalf of a machine, or is one: whether the credential is good is for its SiteObject to say. */
@@ -52,25 +59,58 @@ export async function readText(c: AppContext): Promise<string> {
 
 /** Checks any value; the problem names every wrong field. */
 export function check<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.flatMap((issue): FieldError[] => {
-    if (issue.code !== "unrecognized_keys")
-      return [{ field: formatPath(issue.path), message: issue.message }];
-    return issue.keys.map((key) => ({
-      field: formatPath([...issue.path, key]),
-      message: "is not a known field",
-    }));
-  });
-  const detail = errors
-    .map(({ field, message }) => (field === "" ? message : `${field}: ${message}`))
-    .join("; ");
-  throw new ProblemError({ type: "invalid", detail, errors });
+  return unwrap(validate(schema, value));
 }
 
 /** A path parameter that must have the form of a name. */
 export function pathName(c: AppContext, parameter: string, schema: z.ZodType<string>): string {
   return check(schema, c.req.param(parameter));
+}
+
+/** What the request's `If-Match` and `If-None-Match` ask for. */
+export function preconditionOf(c: AppContext): Precondition {
+  return parsePrecondition((name) => c.req.header(name));
+}
+
+/** A document with its entity tag; 304 to a reader that has it already. */
+export function taggedJson(c: AppContext, etag: string, document: object, status: 200 | 201 = 200): Response {
+  c.header("etag", `"${etag}"`);
+  const { ifNoneMatch } = preconditionOf(c);
+  const isRead = c.req.method === "GET" || c.req.method === "HEAD";
+  if (isRead && !checkPrecondition({ ifMatch: null, ifNoneMatch }, etag).ok) return c.body(null, 304);
+  return c.json(document, status);
+}
+
+/** One page of a list: `?after=CURSOR&limit=N`. */
+export type Page = { readonly after: string; readonly limit: number };
+
+/** Answers with one page; `next` is the cursor of the page that follows, `null` on the last one. */
+export async function pageJson<T>(
+  c: AppContext,
+  read: (page: Page) => Promise<T[]>,
+  cursorOf: (item: T) => string,
+): Promise<Response> {
+  const limit = Math.max(1, queryInteger(c, "limit", 100, 1_000));
+  // One more than asked for tells whether there is a next page.
+  const found = await read({ after: c.req.query("after") ?? "", limit: limit + 1 });
+  const items = found.slice(0, limit);
+  return c.json({ items, next: found.length > limit ? cursorOf(items.at(-1)!) : null });
+}
+
+/** As `pageJson`, of a list that is short enough to be read whole. */
+export async function pageOfAllJson<T>(
+  c: AppContext,
+  all: readonly T[],
+  cursorOf: (item: T) => string,
+): Promise<Response> {
+  return await pageJson(
+    c,
+    async ({ after, limit }) => {
+      const start = after === "" ? 0 : all.findIndex((item) => cursorOf(item) === after) + 1;
+      return all.slice(start, start + limit);
+    },
+    cursorOf,
+  );
 }
 
 /** A non-negative whole number from the query. */
@@ -87,10 +127,4 @@ export function queryInteger(c: AppContext, name: string, fallback: number, max:
     });
   }
   return Math.min(value, max);
-}
-
-function formatPath(path: readonly PropertyKey[]): string {
-  return path
-    .map((part, i) => (typeof part === "number" ? `[${part}]` : `${i > 0 ? "." : ""}${String(part)}`))
-    .join("");
 }

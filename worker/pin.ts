@@ -1,18 +1,25 @@
 import type { Profile, Variables } from "../core/boot/model.ts";
+import type { Actor } from "./access.ts";
 import { controlObject, type Env } from "./env.ts";
 import { ProblemError, type FieldError } from "./problem.ts";
 import { getRevision, type RevisionKind } from "./revisions.ts";
 import type { TemplateDocument } from "./schemas.ts";
 import type { ImageManifest, Pinned, PinnedImage } from "./site-object/pinned.ts";
+import { secretNames } from "./site-object/render.ts";
 
 /**
  * Resolves a profile's heads, at one instant, to the revisions that an attempt
  * keeps.
  *
+ * @param by who orders: the secrets that go along count as read by them
  * @throws ProblemError `invalid` with all that is missing at once; `unavailable`
  *   where a revision has not arrived in this place's KV yet
  */
-export async function pinProfile(env: Env, name: string, variables: Variables): Promise<Pinned> {
+export async function pinProfile(
+  env: Env,
+  order: { profile: string; variables: Variables; site: string; by: Actor },
+): Promise<Pinned> {
+  const name = order.profile;
   const head = await controlObject(env).head("profile", name);
   if (head === null) throw missing([{ field: "profile", message: `there is no profile "${name}"` }]);
   const document = await requireRevision<Profile>(env, "profile", name, head.revision);
@@ -24,7 +31,37 @@ export async function pinProfile(env: Env, name: string, variables: Variables): 
     templates[template] = { revision, text };
   }
   const image = document.image === undefined ? null : await pinImage(env, document, references.image!);
-  return { profile: { name, revision: head.revision, document }, templates, image, variables };
+  const secrets = await takeSecrets(env, templates, order);
+  return {
+    profile: { name, revision: head.revision, document },
+    templates,
+    image,
+    secrets,
+    variables: order.variables,
+  };
+}
+
+/** The secrets that the templates name, encrypted. */
+async function takeSecrets(
+  env: Env,
+  templates: Pinned["templates"],
+  { profile, site, by }: { profile: string; site: string; by: Actor },
+): Promise<Record<string, string>> {
+  const wanted = Object.entries(templates).flatMap(([template, { text }]) =>
+    secretNames(text).map((name) => ({ template, name })),
+  );
+  if (wanted.length === 0) return {};
+  const names = [...new Set(wanted.map(({ name }) => name))];
+  const actor = { id: by.id, name: by.name };
+  const secrets = await controlObject(env).takeSecrets(names, actor, { profile, site });
+  const errors = wanted
+    .filter(({ name }) => secrets[name] === undefined)
+    .map(({ template, name }) => ({
+      field: `templates.${template}`,
+      message: `there is no secret "${name}"`,
+    }));
+  if (errors.length > 0) throw missing(errors);
+  return secrets;
 }
 
 /**

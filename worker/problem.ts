@@ -2,9 +2,12 @@
 const PROBLEMS = {
   "bad-request": [400, "The request is malformed"],
   unauthorized: [401, "The credential is missing, unknown or revoked"],
+  forbidden: [403, "The token's role does not allow this"],
   "not-found": [404, "There is no such thing here"],
   conflict: [409, "The request conflicts with the present state"],
   "attempt-active": [409, "The machine has an active attempt"],
+  "confirmation-required": [409, "More is affected than goes without a confirmation"],
+  "precondition-failed": [412, "The document has changed since it was read"],
   "too-large": [413, "The request body is too large"],
   invalid: [422, "The document is invalid"],
   unavailable: [503, "Not available at the moment; try again"],

@@ -31,7 +31,7 @@ function key(kind: RevisionKind, revision: string): string {
 }
 
 /** JSON with members in the order of their names: equal documents are equal bytes. */
-function canonicalJson(value: unknown): string {
+export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>
     typeof member === "object" && member !== null && !Array.isArray(member)
       ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))

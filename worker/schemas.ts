@@ -1,7 +1,9 @@
 import * as z from "zod";
 import { parseIpv4, parseMac } from "../core/addresses.ts";
+import { parseCidr } from "../core/boot/attestation.ts";
 import { MAX_EVENTS_PER_POST, EVENT_NAMES, STAGES } from "../core/relay-protocol/events.ts";
 import { FIRMWARE_CLASSES } from "../core/relay-protocol/state.ts";
+import { ROLES } from "./access.ts";
 
 /** Names of sites, machines, profiles, templates and images: they stand in URLs and file names. */
 export const nameSchema = z
@@ -37,19 +39,61 @@ const variablesSchema = z.record(
 
 const bootFilesSchema = z.partialRecord(z.enum(FIRMWARE_CLASSES), z.array(z.string().min(1).max(127)).min(1));
 
+const cidrSchema = z
+  .string()
+  .refine((text) => parseCidr(text) !== undefined, "not an IPv4 network such as 10.0.0.0/8");
+
 const siteMembers = {
   /** Stage one gives up after so long and boots the local disk; null: never. */
   bootWaitSeconds: z.int().min(10).max(86_400).nullable().default(300),
   bootFiles: bootFilesSchema.optional(),
   variables: variablesSchema.default({}),
+  /** What becomes of unknown machines: they boot their disk, or do so and are recorded. */
+  policy: z.enum(["local", "discover"]).default("local"),
+  /** Whether a machine whose MAC the relay could not observe is believed; the narrowest network counts, else `required`. */
+  attestation: z
+    .array(z.strictObject({ cidr: cidrSchema, mode: z.enum(["required", "preferred"]) }))
+    .max(256)
+    .default([]),
+  /** So many machines may be armed within the window without a confirmation. */
+  armLimit: z
+    .strictObject({
+      machines: z.int().min(0).max(100_000).default(25),
+      windowMinutes: z.int().min(1).max(10_080).default(60),
+    })
+    .prefault({}),
   /** Whether machines without a relay, whose MAC nobody observed, may install. */
   directInstall: z.boolean().default(false),
 };
+export const siteSettingsSchema = z.strictObject(siteMembers);
 export const siteSchema = z.strictObject({ name: nameSchema, ...siteMembers });
 export const siteUpdateSchema = z.strictObject({ name: nameSchema.optional(), ...siteMembers });
 
 /** A site's settings as both objects store them. */
-export type SiteSettings = Omit<z.infer<typeof siteSchema>, "name">;
+export type SiteSettings = z.infer<typeof siteSettingsSchema>;
+
+const labelKeySchema = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9._/-]{0,61}[a-z0-9])?$/, "1 to 63 of a-z 0-9 . _ / -");
+const labelValueSchema = z
+  .string()
+  .regex(/^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, "up to 63 of A-Z a-z 0-9 . _ -");
+
+/** `key=value,key2=value2`: machines that have all of these labels. */
+export const selectorSchema = z.string().transform((text, context) => {
+  const labels: Record<string, string> = {};
+  for (const term of text.split(",")) {
+    const [key, value, ...rest] = term.split("=");
+    const fits =
+      rest.length === 0 &&
+      labelKeySchema.safeParse(key).success &&
+      value !== undefined &&
+      labelValueSchema.safeParse(value).success;
+    if (!fits) context.addIssue({ code: "custom", message: `"${term}" is not key=value` });
+    else labels[key!] = value;
+  }
+  return labels;
+});
 
 export const machineSchema = z.strictObject({
   name: nameSchema.optional(),
@@ -60,6 +104,9 @@ export const machineSchema = z.strictObject({
   profile: nameSchema.optional(),
   bootFiles: bootFilesSchema.optional(),
   variables: variablesSchema.default({}),
+  labels: z.record(labelKeySchema, labelValueSchema).optional(),
+  /** Arming it needs a confirmation, however few are armed. */
+  protected: z.boolean().optional(),
 });
 export type MachineInput = z.infer<typeof machineSchema>;
 
@@ -99,13 +146,55 @@ export const completeUploadSchema = z.strictObject({
   parts: z.array(z.strictObject({ part: z.int().min(1).max(10_000), etag: z.string().max(200) })).min(1),
 });
 
-export const armSchema = z.strictObject({
-  profile: nameSchema.optional(),
+/** Several machines at once: all of it happens, or nothing. */
+export const machineBatchSchema = z.strictObject({
+  put: z
+    .array(machineSchema.extend({ id: z.string().min(1).max(64) }))
+    .max(1_000)
+    .default([]),
+  delete: z.array(z.string().min(1).max(64)).max(1_000).default([]),
+});
+export type MachineBatch = z.infer<typeof machineBatchSchema>;
+
+const armMembers = {
   ttlSeconds: z.int().min(60).max(604_800).default(86_400),
   retries: z.int().min(0).max(5).default(0),
-  supersede: z.string().max(64).optional(),
   variables: variablesSchema.default({}),
+  /** How many machines the order arms, where that needs a confirmation. */
+  confirmCount: z.int().min(0).optional(),
+};
+export const armSchema = z.strictObject({
+  ...armMembers,
+  profile: nameSchema.optional(),
+  supersede: z.string().max(64).optional(),
 });
+export const siteArmSchema = z
+  .strictObject({
+    ...armMembers,
+    profile: nameSchema,
+    ids: z.array(z.string().min(1).max(64)).min(1).max(1_000).optional(),
+    selector: selectorSchema.optional(),
+  })
+  .refine((order) => (order.ids === undefined) !== (order.selector === undefined), {
+    message: "give either ids or a selector",
+    path: ["ids"],
+  });
+
+export const tokenSchema = z.strictObject({
+  name: z.string().min(1).max(100),
+  role: z.enum(ROLES),
+  /** Names; absent: all sites, and what belongs to none. */
+  sites: z.array(nameSchema).min(1).max(1_000).optional(),
+  expiresInSeconds: z.int().min(60).max(315_360_000).optional(),
+});
+
+/** A secret's name stands in templates: `{{secret.NAME}}`. */
+export const secretNameSchema = z
+  .string()
+  .regex(/^[a-zA-Z][a-zA-Z0-9_]{0,62}$/, "a letter, then up to 62 letters, digits and _");
+export const secretSchema = z.strictObject({ value: z.string().min(1).max(65_536) });
+
+export const rollbackSchema = z.strictObject({ revision: z.string().max(64) });
 
 export const bootTokenSchema = z.strictObject({ description: z.string().max(200).default("") });
 

@@ -24,6 +24,8 @@ export async function startControlPlane(options: {
   readonly host: string;
   readonly port: number;
   readonly stateDir: string;
+  /** Serves HTTPS; both PEM, the certificate with those that lead to its root. */
+  readonly tls?: { readonly key: string; readonly certificates: string };
 }): Promise<LocalControlPlane> {
   mkdirSync(options.stateDir, { recursive: true });
   const secrets = loadSecrets(join(options.stateDir, "secrets.json"));
@@ -35,6 +37,7 @@ export async function startControlPlane(options: {
     bindings: secrets,
     host: options.host,
     port: options.port,
+    ...(options.tls && { httpsKey: options.tls.key, httpsCert: options.tls.certificates }),
     resourcePersistencePath: join(options.stateDir, "workerd"),
     // Nothing here reads request.cf, and fetching it needs the internet.
     cf: false,
@@ -44,7 +47,7 @@ export async function startControlPlane(options: {
   // Its URL is of an entrance of its own, on loopback.
   await miniflare.ready;
   return {
-    url: `http://${options.host}:${options.port}`,
+    url: `${options.tls ? "https" : "http"}://${options.host}:${options.port}`,
     adminToken: secrets.ADMIN_TOKEN,
     stop: () => miniflare.dispose(),
   };
@@ -83,18 +86,26 @@ async function bundleWorker(): Promise<string> {
   return result.outputFiles[0]!.text;
 }
 
-type Secrets = { ADMIN_TOKEN: string; IMAGE_KEYS: string };
+type Secrets = { ADMIN_TOKEN: string; IMAGE_KEYS: string; SECRET_KEYS: string };
 
+/** Those of an earlier start, and new ones for what was not there then. */
 function loadSecrets(file: string): Secrets {
+  const newKey = () => `dev:${randomBytes(32).toString("base64url")}`;
+  const secrets: Secrets = {
+    ADMIN_TOKEN: `pxa_${randomBytes(24).toString("hex")}`,
+    IMAGE_KEYS: newKey(),
+    SECRET_KEYS: newKey(),
+    ...readSecrets(file),
+  };
+  writeFileSync(file, JSON.stringify(secrets), { mode: 0o600 });
+  return secrets;
+}
+
+function readSecrets(file: string): Partial<Secrets> {
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as Secrets;
+    return JSON.parse(readFileSync(file, "utf8")) as Partial<Secrets>;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    const secrets = {
-      ADMIN_TOKEN: `pxa_${randomBytes(24).toString("hex")}`,
-      IMAGE_KEYS: `dev:${randomBytes(32).toString("base64url")}`,
-    };
-    writeFileSync(file, JSON.stringify(secrets), { mode: 0o600 });
-    return secrets;
+    return {};
   }
 }

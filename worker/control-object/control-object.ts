@@ -1,34 +1,47 @@
 import { DurableObject } from "cloudflare:workers";
-import { mintId } from "../credentials.ts";
+import type { Actor, Caller, Role } from "../access.ts";
+import { formatApiToken, hashSecret, mintId, mintSecret } from "../credentials.ts";
 import type { Env } from "../env.ts";
 import { migrate } from "../migrate.ts";
+import { type Precondition } from "../precondition.ts";
 import { fail, ok, type Result } from "../problem.ts";
 import type { RevisionKind } from "../revisions.ts";
 import type { SiteSettings } from "../schemas.ts";
+import { openSecret, sealSecret } from "../secret-box.ts";
 import type { ImageFile } from "../site-object/pinned.ts";
+import { listAudit, recordAudit, type AuditDetail, type AuditEntry } from "./audit.ts";
+import {
+  deleteHead,
+  findHead,
+  hasRevision,
+  listHeads,
+  listRevisions,
+  moveHead,
+  type Head,
+  type HeadChange,
+  type Revision,
+} from "./heads.ts";
 import { CONTROL_MIGRATIONS } from "./schema.ts";
+import {
+  deleteSecret,
+  findSecret,
+  listSecrets,
+  putSecret,
+  resealSecret,
+  sealedSecrets,
+  type SecretInfo,
+} from "./secrets.ts";
+import { deleteSite, findSite, listSites, noSite, putSite, type Site, type Tagged } from "./sites.ts";
+import { addToken, deleteToken, findCaller, findToken, listTokens, type TokenInfo } from "./tokens.ts";
+import { beginUpload, endUpload, filesByHash, findUpload, type Upload } from "./uploads.ts";
 
-/** A site's document. `id` is immutable and what everything else refers to. */
-export type Site = { readonly id: string; readonly name: string } & SiteSettings;
-
-/** What a name stands for now. */
-export type Head = { readonly name: string; readonly revision: string; readonly updatedAt: string };
-
-/** An upload that has begun and is not complete. */
-export type Upload = {
-  readonly id: string;
-  readonly image: string;
-  readonly path: string;
-  /** Key of the R2 object. */
-  readonly object: string;
-  readonly r2UploadId: string;
-};
-
-type HeadRow = { name: string; revision: string; at: number };
+/** One page of a list. */
+type Page = { readonly after: string; readonly limit: number };
 
 /**
  * What is strongly consistent and not on the boot path: sites, the heads of
- * names, uploads. One object for the whole fleet.
+ * names, API tokens, secrets, uploads and the audit log. One object for the
+ * whole fleet; each method is one transaction.
  */
 export class ControlObject extends DurableObject<Env> {
   private readonly sql: SqlStorage;
@@ -41,166 +54,196 @@ export class ControlObject extends DurableObject<Env> {
 
   // --- Sites ---------------------------------------------------------------
 
-  createSite(name: string, settings: SiteSettings): Result<Site> {
-    if (this.findSite(name) !== null) {
-      return fail("conflict", `there is a site "${name}" already`, [{ field: "name", message: "is taken" }]);
-    }
-    return ok(this.writeSite({ ...settings, id: mintId(), name }));
+  putSite(
+    name: string,
+    settings: SiteSettings,
+    precondition: Precondition,
+  ): Result<Tagged<Site> & { created: boolean }> {
+    return putSite(this.sql, name, settings, precondition, Date.now());
   }
 
-  /** Creates or replaces; a site keeps its id. */
-  putSite(name: string, settings: SiteSettings): { site: Site; created: boolean } {
-    const existing = this.findSite(name);
-    const site = this.writeSite({ ...settings, id: existing?.id ?? mintId(), name });
-    return { site, created: existing === null };
+  getSite(name: string): Result<Tagged<Site>> {
+    const site = findSite(this.sql, name);
+    return site === null ? noSite(name) : ok(site);
   }
 
-  getSite(name: string): Result<Site> {
-    const site = this.findSite(name);
-    return site === null ? fail("not-found", `no site "${name}"`) : ok(site);
+  listSites(page: Page & { ids: readonly string[] | null }): Site[] {
+    return listSites(this.sql, page);
   }
 
-  listSites(): Site[] {
-    return this.sql
-      .exec<{ document: string }>("SELECT document FROM sites ORDER BY name")
-      .toArray()
-      .map((row) => JSON.parse(row.document) as Site);
+  deleteSite(id: string): void {
+    deleteSite(this.sql, id);
   }
 
   // --- Names and revisions ---------------------------------------------------
 
   /** Lets a name stand for a revision, which must be in KV already. */
-  moveHead(kind: RevisionKind, name: string, revision: string): { created: boolean } {
-    const now = Date.now();
-    const created = this.head(kind, name) === null;
-    this.sql.exec(
-      "INSERT OR REPLACE INTO heads (kind, name, revision, at) VALUES (?, ?, ?, ?)",
-      kind,
-      name,
-      revision,
-      now,
-    );
-    this.sql.exec(
-      "INSERT OR IGNORE INTO revisions (kind, name, revision, at) VALUES (?, ?, ?, ?)",
-      kind,
-      name,
-      revision,
-      now,
-    );
-    return { created };
+  moveHead(
+    kind: RevisionKind,
+    name: string,
+    revision: string,
+    change: HeadChange,
+  ): Result<{ created: boolean; moved: boolean }> {
+    return moveHead(this.sql, { kind, name, revision }, change, Date.now());
   }
 
   head(kind: RevisionKind, name: string): Head | null {
-    const row = this.sql
-      .exec<HeadRow>("SELECT name, revision, at FROM heads WHERE kind = ? AND name = ?", kind, name)
-      .toArray()[0];
-    return row === undefined ? null : toHead(row);
+    return findHead(this.sql, kind, name);
   }
 
   /** The heads of several names at one instant; names without one are left out. */
   headsOf(kind: RevisionKind, names: string[]): Record<string, string> {
     const found: Record<string, string> = {};
     for (const name of names) {
-      const head = this.head(kind, name);
+      const head = findHead(this.sql, kind, name);
       if (head !== null) found[name] = head.revision;
     }
     return found;
   }
 
-  listHeads(kind: RevisionKind): Head[] {
-    return this.sql
-      .exec<HeadRow>("SELECT name, revision, at FROM heads WHERE kind = ? ORDER BY name", kind)
-      .toArray()
-      .map(toHead);
+  listHeads(kind: RevisionKind, page: Page): Head[] {
+    return listHeads(this.sql, kind, page.after, page.limit);
   }
 
-  /** Every revision that a name ever stood for, newest first. */
-  listRevisions(kind: RevisionKind, name: string): Head[] {
-    return this.sql
-      .exec<HeadRow>(
-        "SELECT name, revision, at FROM revisions WHERE kind = ? AND name = ? ORDER BY at DESC",
-        kind,
+  listRevisions(kind: RevisionKind, name: string, page: Page): Revision[] {
+    return listRevisions(this.sql, kind, name, page.after, page.limit);
+  }
+
+  hasRevision(kind: RevisionKind, name: string, revision: string): boolean {
+    return hasRevision(this.sql, kind, name, revision);
+  }
+
+  deleteHead(kind: RevisionKind, name: string, precondition: Precondition): Result<null> {
+    return deleteHead(this.sql, kind, name, precondition);
+  }
+
+  // --- API tokens --------------------------------------------------------------
+
+  async createToken(order: {
+    name: string;
+    role: Role;
+    sites: readonly string[] | null;
+    expiresAt: number | null;
+    by: Actor;
+  }): Promise<Result<TokenInfo & { token: string }>> {
+    const [id, secret] = [mintId(), mintSecret()];
+    const secretHash = await hashSecret(secret);
+    const siteIds = order.sites?.map((name) => findSite(this.sql, name)?.document.id) ?? null;
+    const errors = (siteIds ?? []).flatMap((siteId, i) =>
+      siteId === undefined
+        ? [{ field: `sites[${i}]`, message: `there is no site "${order.sites![i]}"` }]
+        : [],
+    );
+    if (errors.length > 0) return fail("invalid", errors.map(({ message }) => message).join("; "), errors);
+    addToken(
+      this.sql,
+      {
+        id,
+        secretHash,
+        name: order.name,
+        role: order.role,
+        siteIds: siteIds as string[] | null,
+        createdBy: order.by.name,
+        expiresAt: order.expiresAt,
+      },
+      Date.now(),
+    );
+    return ok({ ...findToken(this.sql, id)!, token: formatApiToken(id, secret) });
+  }
+
+  /** Whose token it is; `null` where it is unknown, deleted or expired. */
+  findCaller(token: { id: string; secretHash: string }): Caller | null {
+    return findCaller(this.sql, token, Date.now());
+  }
+
+  getToken(id: string): Result<TokenInfo> {
+    const token = findToken(this.sql, id);
+    return token === null ? fail("not-found", `no token "${id}"`) : ok(token);
+  }
+
+  listTokens(page: Page): TokenInfo[] {
+    return listTokens(this.sql, page.after, page.limit);
+  }
+
+  deleteToken(id: string): Result<null> {
+    return deleteToken(this.sql, id) ? ok(null) : fail("not-found", `no token "${id}"`);
+  }
+
+  // --- Secrets -----------------------------------------------------------------
+
+  async putSecret(
+    name: string,
+    value: string,
+    by: Actor,
+    precondition: Precondition,
+  ): Promise<Result<{ info: SecretInfo; etag: string; created: boolean }>> {
+    const sealed = await sealSecret(this.env.SECRET_KEYS, name, value);
+    return putSecret(this.sql, { ...sealed, name, by: by.name }, precondition, Date.now());
+  }
+
+  getSecret(name: string): Result<{ info: SecretInfo; etag: string }> {
+    const secret = findSecret(this.sql, name);
+    return secret === null ? fail("not-found", `no secret "${name}"`) : ok(secret);
+  }
+
+  listSecrets(page: Page): SecretInfo[] {
+    return listSecrets(this.sql, page.after, page.limit);
+  }
+
+  deleteSecret(name: string, precondition: Precondition): Result<null> {
+    return deleteSecret(this.sql, name, precondition);
+  }
+
+  /** The encrypted values that an order takes along; each is a read, and audited as one. */
+  takeSecrets(names: string[], by: Actor, detail: AuditDetail): Record<string, string> {
+    const found = sealedSecrets(this.sql, names);
+    for (const name of Object.keys(found)) {
+      recordAudit(this.sql, { by, action: "READ", target: `/secrets/${name}`, detail }, Date.now());
+    }
+    return found;
+  }
+
+  /** Encrypts every secret with the first key. Idempotent: one that has it already is left alone. */
+  async rotateSecrets(): Promise<{ total: number; resealed: number }> {
+    const names = listSecrets(this.sql, "", -1).map(({ name }) => name);
+    let resealed = 0;
+    for (const [name, before] of Object.entries(sealedSecrets(this.sql, names))) {
+      const after = await sealSecret(
+        this.env.SECRET_KEYS,
         name,
-      )
-      .toArray()
-      .map(toHead);
+        await openSecret(this.env.SECRET_KEYS, name, before),
+      );
+      if (before.startsWith(`${after.kid}.`)) continue;
+      if (resealSecret(this.sql, name, before, after)) resealed += 1;
+    }
+    return { total: names.length, resealed };
   }
 
-  /** Takes a name away. Its revisions stay: armed machines may hold them. */
-  deleteHead(kind: RevisionKind, name: string): boolean {
-    return this.sql.exec("DELETE FROM heads WHERE kind = ? AND name = ?", kind, name).rowsWritten > 0;
+  // --- The audit log -------------------------------------------------------------
+
+  recordAudit(entry: { by: Actor; action: string; target: string; detail?: AuditDetail }): void {
+    recordAudit(this.sql, entry, Date.now());
+  }
+
+  listAudit(after: number, limit: number): AuditEntry[] {
+    return listAudit(this.sql, after, limit);
   }
 
   // --- Files of images ---------------------------------------------------------
 
   beginUpload(upload: Upload): void {
-    this.sql.exec(
-      "INSERT INTO uploads (id, image, path, object, r2_upload_id, started_at) VALUES (?, ?, ?, ?, ?, ?)",
-      upload.id,
-      upload.image,
-      upload.path,
-      upload.object,
-      upload.r2UploadId,
-      Date.now(),
-    );
+    beginUpload(this.sql, upload, Date.now());
   }
 
   getUpload(id: string, image: string, path: string): Result<Upload> {
-    const row = this.sql
-      .exec<{ object: string; r2_upload_id: string }>(
-        "SELECT object, r2_upload_id FROM uploads WHERE id = ? AND image = ? AND path = ?",
-        id,
-        image,
-        path,
-      )
-      .toArray()[0];
-    if (row === undefined) return fail("not-found", `no upload "${id}" of ${image}/${path} is under way`);
-    return ok({ id, image, path, object: row.object, r2UploadId: row.r2_upload_id });
+    return findUpload(this.sql, id, image, path);
   }
 
-  /** Ends an upload. `file` is `null` where its bytes were not what was announced. */
   endUpload(id: string, file: ImageFile | null): void {
-    this.sql.exec("DELETE FROM uploads WHERE id = ?", id);
-    if (file === null) return;
-    this.sql.exec(
-      "INSERT OR REPLACE INTO files (sha256, document) VALUES (?, ?)",
-      file.sha256,
-      JSON.stringify(file),
-    );
+    endUpload(this.sql, id, file);
   }
 
-  /** Uploaded and verified files by their hash; unknown hashes are left out. */
   filesByHash(hashes: string[]): Record<string, ImageFile> {
-    const found: Record<string, ImageFile> = {};
-    for (const hash of hashes) {
-      const row = this.sql
-        .exec<{ document: string }>("SELECT document FROM files WHERE sha256 = ?", hash)
-        .toArray()[0];
-      if (row !== undefined) found[hash] = JSON.parse(row.document) as ImageFile;
-    }
-    return found;
+    return filesByHash(this.sql, hashes);
   }
-
-  private findSite(name: string): Site | null {
-    const row = this.sql
-      .exec<{ document: string }>("SELECT document FROM sites WHERE name = ?", name)
-      .toArray()[0];
-    return row === undefined ? null : (JSON.parse(row.document) as Site);
-  }
-
-  private writeSite(site: Site): Site {
-    this.sql.exec(
-      `INSERT INTO sites (name, id, document, created_at) VALUES (?, ?, ?, ?)
-       ON CONFLICT (name) DO UPDATE SET document = excluded.document`,
-      site.name,
-      site.id,
-      JSON.stringify(site),
-      Date.now(),
-    );
-    return site;
-  }
-}
-
-function toHead(row: HeadRow): Head {
-  return { name: row.name, revision: row.revision, updatedAt: new Date(row.at).toISOString() };
 }

@@ -36,4 +36,41 @@ export const CONTROL_MIGRATIONS: readonly string[] = [
     document TEXT NOT NULL
   );
   `,
+  // Who did what; API tokens, secrets, and a version of sites for their ETag.
+  `
+  ALTER TABLE sites ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE heads ADD COLUMN by_name TEXT NOT NULL DEFAULT '';
+  ALTER TABLE revisions ADD COLUMN by_name TEXT NOT NULL DEFAULT '';
+
+  CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    secret_hash TEXT NOT NULL,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    site_ids TEXT,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at INTEGER,
+    last_used_at INTEGER
+  );
+
+  CREATE TABLE secrets (
+    name TEXT PRIMARY KEY,
+    sealed TEXT NOT NULL,
+    kid TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    by_name TEXT NOT NULL
+  );
+
+  CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    by_id TEXT NOT NULL,
+    by_name TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    detail TEXT NOT NULL
+  );
+  `,
 ];

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { formatBootScript } from "../boot-script.ts";
-import { parseMac, type Mac } from "../../core/addresses.ts";
+import { parseIpv4, parseMac, type Ipv4, type Mac } from "../../core/addresses.ts";
 import { renderLocalBoot } from "../../core/render/scripts/local-boot.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
 import { parseCapability } from "../credentials.ts";
@@ -9,10 +9,13 @@ import { readText, type App, type AppContext } from "../http.ts";
 import { forClient, isDirect, requireClient } from "../for-client.ts";
 import { ProblemError } from "../problem.ts";
 import { NO_STORE, refused } from "../refusal.ts";
+import type { SmbiosClaims } from "../site-object/discovered.ts";
 
 const CALLBACKS = ["started", "progress", "installed", "failed", "log"] as const;
 /** Of what an installer says, so much is kept. */
 const MAX_MESSAGE_LENGTH = 1_000;
+/** Of what a machine says of its SMBIOS data, as well. */
+const MAX_CLAIM_LENGTH = 128;
 
 /** What machines ask for: scripts, answers, callbacks. */
 export const bootRoutes = new Hono<App>();
@@ -38,6 +41,8 @@ bootRoutes.get("/boot/:mac/script.ipxe", async (c) => {
     await siteObject(c.env, credential.siteId).openScript(credential, {
       mac,
       observedMac: observedMac(c),
+      clientIp: clientIp(c),
+      smbios: smbiosClaims(c),
       baseUrl: baseUrl(c),
     }),
   );
@@ -56,6 +61,7 @@ bootRoutes.on(["GET", "HEAD", "POST"], "/a/:capability/:file{.+}", async (c) => 
       file: c.req.param("file"),
       commits: c.req.method !== "HEAD",
       observedMac: observedMac(c),
+      clientIp: clientIp(c),
       baseUrl: baseUrl(c),
     }),
   );
@@ -96,6 +102,22 @@ function ipxe(c: AppContext, script: string): Response {
 function observedMac(c: AppContext): Mac | null {
   if (isDirect(c)) return null;
   return parseMac(c.req.header(RELAY_HEADER.CLIENT_MAC) ?? "") ?? null;
+}
+
+/** The client's address, as its relay saw it. */
+function clientIp(c: AppContext): Ipv4 | null {
+  const ip = c.req.header(RELAY_HEADER.CLIENT_IP) ?? "";
+  return isDirect(c) || parseIpv4(ip) === undefined ? null : ip;
+}
+
+/** What stage one adds to the script's URL. */
+function smbiosClaims(c: AppContext): SmbiosClaims {
+  const claims: Partial<Record<keyof SmbiosClaims, string>> = {};
+  for (const name of ["uuid", "serial", "arch", "platform"] as const) {
+    const value = c.req.query(name)?.slice(0, MAX_CLAIM_LENGTH);
+    if (value !== undefined && value !== "") claims[name] = value;
+  }
+  return claims;
 }
 
 /** Where the machine reaches the client paths: for a relay its word, which its credential stands for. */

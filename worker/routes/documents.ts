@@ -1,65 +1,117 @@
 import { Hono } from "hono";
+import type { Profile } from "../../core/boot/model.ts";
 import { controlObject } from "../env.ts";
-import { pathName, readBody, type App, type AppContext } from "../http.ts";
+import {
+  pageJson,
+  pathName,
+  preconditionOf,
+  readBody,
+  taggedJson,
+  type App,
+  type AppContext,
+} from "../http.ts";
 import { resolveReferences } from "../pin.ts";
-import { ProblemError } from "../problem.ts";
-import { getRevision, putRevision } from "../revisions.ts";
-import { nameSchema, profileSchema, templateSchema } from "../schemas.ts";
+import { ProblemError, unwrap } from "../problem.ts";
+import { getRevision, putRevision, type RevisionKind } from "../revisions.ts";
+import { nameSchema, profileSchema, rollbackSchema, templateSchema } from "../schemas.ts";
 import { checkTemplateText } from "../site-object/render.ts";
-
-type DocumentKind = "profile" | "template";
 
 /** `/api/v1/profiles` and `/api/v1/templates`: a PUT makes an immutable revision and moves the head. */
 export const documentRoutes = new Hono<App>()
   .put("/profiles/:name", async (c) => {
     const profile = await readBody(c, profileSchema);
     if (profile.mode === "install") await resolveReferences(c.env, profile);
-    return await store(c, "profile", profile);
+    return await storeDocument(c, "profile", profile);
   })
   .put("/templates/:name", async (c) => {
     const template = await readBody(c, templateSchema);
     checkTemplateText(template.text);
-    return await store(c, "template", template);
+    return await storeDocument(c, "template", template);
   })
-  .get("/profiles", async (c) => c.json({ items: await controlObject(c.env).listHeads("profile") }))
-  .get("/templates", async (c) => c.json({ items: await controlObject(c.env).listHeads("template") }))
   .get("/profiles/:name", async (c) => await show(c, "profile"))
-  .get("/templates/:name", async (c) => await show(c, "template"))
-  .get("/profiles/:name/revisions", async (c) => await history(c, "profile"))
-  .get("/templates/:name/revisions", async (c) => await history(c, "template"))
-  .delete("/profiles/:name", async (c) => await remove(c, "profile"))
-  .delete("/templates/:name", async (c) => await remove(c, "template"));
+  .get("/templates/:name", async (c) => await show(c, "template"));
 
-async function store(c: AppContext, kind: DocumentKind, document: object): Promise<Response> {
-  const name = pathName(c, "name", nameSchema);
-  const revision = await putRevision(c.env.REVISIONS, kind, document);
-  const { created } = await controlObject(c.env).moveHead(kind, name, revision);
-  return c.json({ name, revision }, created ? 201 : 200);
+for (const kind of ["profile", "template", "image"] as const) {
+  documentRoutes
+    .get(`/${kind}s`, async (c) =>
+      pageJson(
+        c,
+        async (page) => await controlObject(c.env).listHeads(kind, page),
+        (head) => head.name,
+      ),
+    )
+    .get(`/${kind}s/:name/revisions`, async (c) => {
+      const name = pathName(c, "name", nameSchema);
+      return await pageJson(
+        c,
+        async (page) => await controlObject(c.env).listRevisions(kind, name, page),
+        (item) => item.revision,
+      );
+    })
+    .post(`/${kind}s/:name/rollback`, async (c) => await rollBack(c, kind))
+    .delete(`/${kind}s/:name`, async (c) => {
+      const name = pathName(c, "name", nameSchema);
+      unwrap(await controlObject(c.env).deleteHead(kind, name, preconditionOf(c)));
+      return c.body(null, 204);
+    });
 }
 
-async function show(c: AppContext, kind: DocumentKind): Promise<Response> {
+/** Stores a revision and lets the path's name stand for it. */
+export async function storeDocument(c: AppContext, kind: RevisionKind, document: object): Promise<Response> {
+  const name = pathName(c, "name", nameSchema);
+  return await moveHead(c, kind, name, await putRevision(c.env.REVISIONS, kind, document));
+}
+
+/**
+ * A document by the revision that its name stands for.
+ *
+ * @throws ProblemError `not-found`; `unavailable` where the revision has not arrived in this place's KV yet
+ */
+export async function readDocument<T extends object>(c: AppContext, kind: RevisionKind) {
   const name = pathName(c, "name", nameSchema);
   const head = await controlObject(c.env).head(kind, name);
   if (head === null) throw new ProblemError({ type: "not-found", detail: `no ${kind} "${name}"` });
-  const document = await getRevision<object>(c.env.REVISIONS, kind, head.revision);
-  if (document === null) {
-    throw new ProblemError({
-      type: "unavailable",
-      detail: `${name}@${head.revision} has not arrived here yet`,
-    });
-  }
-  return c.json({ ...head, ...document });
+  return { head, document: await requireDocument<T>(c, kind, name, head.revision) };
 }
 
-async function history(c: AppContext, kind: DocumentKind): Promise<Response> {
-  const name = pathName(c, "name", nameSchema);
-  return c.json({ items: await controlObject(c.env).listRevisions(kind, name) });
+async function show(c: AppContext, kind: RevisionKind): Promise<Response> {
+  const { head, document } = await readDocument(c, kind);
+  return taggedJson(c, head.revision, { ...head, ...document });
 }
 
-async function remove(c: AppContext, kind: DocumentKind): Promise<Response> {
+/** Lets a name stand for one of its earlier revisions, which must still make sense. */
+async function rollBack(c: AppContext, kind: RevisionKind): Promise<Response> {
   const name = pathName(c, "name", nameSchema);
-  if (!(await controlObject(c.env).deleteHead(kind, name))) {
-    throw new ProblemError({ type: "not-found", detail: `no ${kind} "${name}"` });
+  const { revision } = await readBody(c, rollbackSchema);
+  if (!(await controlObject(c.env).hasRevision(kind, name, revision))) {
+    const message = `${kind} "${name}" never was "${revision}"`;
+    throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "revision", message }] });
   }
-  return c.body(null, 204);
+  const document = await requireDocument<Profile>(c, kind, name, revision);
+  if (kind === "profile") await resolveReferences(c.env, document);
+  return await moveHead(c, kind, name, revision);
+}
+
+async function moveHead(
+  c: AppContext,
+  kind: RevisionKind,
+  name: string,
+  revision: string,
+): Promise<Response> {
+  const change = { by: c.get("caller"), precondition: preconditionOf(c) };
+  const { created, moved } = unwrap(await controlObject(c.env).moveHead(kind, name, revision, change));
+  c.set("auditDetail", { revision, moved });
+  return taggedJson(c, revision, { name, revision }, created ? 201 : 200);
+}
+
+async function requireDocument<T extends object>(
+  c: AppContext,
+  kind: RevisionKind,
+  name: string,
+  revision: string,
+): Promise<T> {
+  const document = await getRevision<T>(c.env.REVISIONS, kind, revision);
+  if (document !== null) return document;
+  const detail = `${name}@${revision} has not arrived in this place's KV yet; try again in a minute`;
+  throw new ProblemError({ type: "unavailable", detail });
 }

@@ -1,44 +1,27 @@
 import { Hono } from "hono";
 import { mintId } from "../credentials.ts";
 import { controlObject } from "../env.ts";
-import { check, pathName, queryInteger, readBody, type App, type AppContext } from "../http.ts";
+import { check, pathName, queryInteger, readBody, taggedJson, type App, type AppContext } from "../http.ts";
 import { measureFile } from "../measure-file.ts";
 import { ProblemError, unwrap, type FieldError } from "../problem.ts";
-import { getRevision, putRevision } from "../revisions.ts";
 import { completeUploadSchema, filePathSchema, imageSchema, nameSchema } from "../schemas.ts";
 import type { ImageFile, ImageManifest } from "../site-object/pinned.ts";
+import { readDocument, storeDocument } from "./documents.ts";
 
 /**
  * `/api/v1/images`. Files are uploaded in parts and read back; an image is then
  * PUT as a set of file hashes, so that half an upload is never visible.
  */
 export const imageApiRoutes = new Hono<App>()
-  .get("/", async (c) => c.json({ items: await controlObject(c.env).listHeads("image") }))
-
   .get("/:name", async (c) => {
-    const name = pathName(c, "name", nameSchema);
-    const head = await controlObject(c.env).head("image", name);
-    if (head === null) throw new ProblemError({ type: "not-found", detail: `no image "${name}"` });
-    const manifest = await getRevision<ImageManifest>(c.env.REVISIONS, "image", head.revision);
-    if (manifest === null) {
-      throw new ProblemError({
-        type: "unavailable",
-        detail: `${name}@${head.revision} has not arrived here yet`,
-      });
-    }
-    const files = Object.entries(manifest.files).map(
+    const { head, document } = await readDocument<ImageManifest>(c, "image");
+    const files = Object.entries(document.files).map(
       ([path, { sizeBytes, sha256 }]) => [path, { sizeBytes, sha256 }] as const,
     );
-    return c.json({ ...head, files: Object.fromEntries(files) });
-  })
-
-  .get("/:name/revisions", async (c) => {
-    const name = pathName(c, "name", nameSchema);
-    return c.json({ items: await controlObject(c.env).listRevisions("image", name) });
+    return taggedJson(c, head.revision, { ...head, files: Object.fromEntries(files) });
   })
 
   .put("/:name", async (c) => {
-    const name = pathName(c, "name", nameSchema);
     const { files } = await readBody(c, imageSchema);
     const known = await controlObject(c.env).filesByHash(Object.values(files).map(({ sha256 }) => sha256));
     const errors: FieldError[] = [];
@@ -52,17 +35,7 @@ export const imageApiRoutes = new Hono<App>()
     if (errors.length > 0) {
       throw new ProblemError({ type: "invalid", detail: "upload the files first", errors });
     }
-    const revision = await putRevision(c.env.REVISIONS, "image", manifest);
-    const { created } = await controlObject(c.env).moveHead("image", name, revision);
-    return c.json({ name, revision }, created ? 201 : 200);
-  })
-
-  .delete("/:name", async (c) => {
-    const name = pathName(c, "name", nameSchema);
-    if (!(await controlObject(c.env).deleteHead("image", name))) {
-      throw new ProblemError({ type: "not-found", detail: `no image "${name}"` });
-    }
-    return c.body(null, 204);
+    return await storeDocument(c, "image", manifest);
   })
 
   .post("/:name/files/:path{.+}", async (c) =>

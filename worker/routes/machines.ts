@@ -1,71 +1,91 @@
 import { Hono } from "hono";
-import type { Attempt } from "../../core/boot/model.ts";
+import * as z from "zod";
+import { formatBootScript } from "../boot-script.ts";
 import { siteObject } from "../env.ts";
-import { queryInteger, readBody, type App, type AppContext } from "../http.ts";
-import { unwrap } from "../problem.ts";
-import { armSchema, machineSchema } from "../schemas.ts";
+import { formatAttempt } from "../format-attempt.ts";
+import {
+  check,
+  pageJson,
+  preconditionOf,
+  queryInteger,
+  readBody,
+  taggedJson,
+  type App,
+  type AppContext,
+} from "../http.ts";
 import { pinProfile } from "../pin.ts";
-import { ProblemError } from "../problem.ts";
+import { ProblemError, unwrap, type FieldError, type Result } from "../problem.ts";
+import { machineBatchSchema, machineSchema, selectorSchema } from "../schemas.ts";
+import type { Pinned } from "../site-object/pinned.ts";
+import { findProblems } from "../site-object/render.ts";
+import type { BootPreview } from "../site-object/preview.ts";
 import { siteOfPath } from "./sites.ts";
 
 async function siteOf(c: AppContext) {
   return siteObject(c.env, (await siteOfPath(c)).id);
 }
 
+const patchSchema = z.record(z.string(), z.unknown());
+
 /** `/api/v1/sites/:site/machines`: a machine is named by its name, its id or any of its MACs. */
 export const machineRoutes = new Hono<App>()
   .get("/machines", async (c) => {
     const site = await siteOf(c);
-    const limit = queryInteger(c, "limit", 100, 1_000);
-    const items = await site.listMachines(c.req.query("after") ?? "", limit);
-    return c.json({ items, next: items.length === limit ? items.at(-1)!.name : null });
+    const [selector, q] = [c.req.query("selector"), c.req.query("q")];
+    const query = {
+      ...(selector !== undefined && {
+        labels: check(z.object({ selector: selectorSchema }), { selector }).selector,
+      }),
+      ...(q !== undefined && { q }),
+    };
+    return await pageJson(
+      c,
+      async (page) => await site.listMachines({ ...page, ...query }),
+      (machine) => machine.name,
+    );
+  })
+
+  // The router takes ":batch" in the middle of a segment for a parameter.
+  .post("/:machines{machines:batch}", async (c) => {
+    const batch = await readBody(c, machineBatchSchema);
+    const result = unwrap(await (await siteOf(c)).changeMachines(batch));
+    c.set("auditDetail", { put: result.put.length, deleted: result.deleted });
+    return c.json({ items: result.put, deleted: result.deleted });
   })
 
   .put("/machines/:id", async (c) => {
     const input = await readBody(c, machineSchema);
     const site = await siteOf(c);
-    const { machine, created } = unwrap(await site.putMachine(c.req.param("id"), input));
-    return c.json(machine, created ? 201 : 200);
+    const put = unwrap(await site.putMachine(c.req.param("id"), input, preconditionOf(c)));
+    c.set("auditDetail", { machine: put.machine.name, changed: put.changed });
+    return taggedJson(c, put.etag, put.machine, put.created ? 201 : 200);
   })
 
-  .get("/machines/:id", async (c) => c.json(unwrap(await (await siteOf(c)).getMachine(c.req.param("id")))))
+  .patch("/machines/:id", async (c) => {
+    const patch = await readBody(c, patchSchema);
+    const site = await siteOf(c);
+    const put = unwrap(await site.patchMachine(c.req.param("id"), patch, preconditionOf(c)));
+    c.set("auditDetail", { machine: put.machine.name, changed: put.changed });
+    return taggedJson(c, put.etag, put.machine);
+  })
+
+  .get("/machines/:id", async (c) => {
+    const { machine, etag } = unwrap(await (await siteOf(c)).getMachine(c.req.param("id")));
+    return taggedJson(c, etag, machine);
+  })
 
   .delete("/machines/:id", async (c) => {
-    unwrap(await (await siteOf(c)).deleteMachine(c.req.param("id")));
+    unwrap(await (await siteOf(c)).deleteMachine(c.req.param("id"), preconditionOf(c)));
     return c.body(null, 204);
   })
 
-  .post("/machines/:id/arm", async (c) => {
-    const order = await readBody(c, armSchema);
-    const site = await siteOf(c);
-    const machine = unwrap(await site.getMachine(c.req.param("id")));
-    const profile = order.profile ?? machine.profile;
-    if (profile === undefined) {
-      const message = `"${machine.name}" has no profile of its own: name one`;
-      throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "profile", message }] });
-    }
-    const pinned = await pinProfile(c.env, profile, order.variables);
-    const idempotencyKey = c.req.header("idempotency-key");
-    const { attempt, created } = unwrap(
-      await site.arm(machine.id, {
-        pinned,
-        ttlSeconds: order.ttlSeconds,
-        retries: order.retries,
-        ...(order.supersede !== undefined && { supersede: order.supersede }),
-        ...(idempotencyKey !== undefined && { idempotencyKey: idempotencyKey.slice(0, 200) }),
-      }),
-    );
-    return c.json(formatAttempt(attempt), created ? 201 : 200);
-  })
-
-  .post("/machines/:id/disarm", async (c) =>
-    c.json(formatAttempt(unwrap(await (await siteOf(c)).disarm(c.req.param("id"))))),
-  )
-
   .get("/machines/:id/attempts", async (c) => {
-    const limit = queryInteger(c, "limit", 100, 1_000);
-    const attempts = unwrap(await (await siteOf(c)).listAttempts(c.req.param("id"), limit));
-    return c.json({ items: attempts.map(formatAttempt) });
+    const site = await siteOf(c);
+    return await pageJson(
+      c,
+      async (page) => unwrap(await site.listAttempts(c.req.param("id"), page)).map(formatAttempt),
+      (attempt) => attempt.id,
+    );
   })
 
   .get("/machines/:id/timeline", async (c) => {
@@ -73,27 +93,59 @@ export const machineRoutes = new Hono<App>()
     const after = queryInteger(c, "after", 0, Infinity);
     const items = unwrap(await (await siteOf(c)).timeline(c.req.param("id"), after, limit));
     return c.json({ items, next: items.at(-1)?.seq ?? null });
+  })
+
+  .get("/machines/:id/preview", async (c) => {
+    const { id: siteId, name: siteName } = await siteOfPath(c);
+    const site = siteObject(c.env, siteId);
+    const key = c.req.param("id");
+    const named = c.req.query("profile");
+    // The stub's types know no records of unknown values, which a view is.
+    const preview = async (id: string, pinned: Pinned | null) =>
+      unwrap((await site.preview(id, pinned)) as Result<BootPreview | null>);
+    const active = named === undefined ? await preview(key, null) : null;
+    if (active !== null) return c.json(await formatPreview(c, siteId, active));
+
+    const { machine } = unwrap(await site.getMachine(key));
+    const profile = named ?? machine.profile;
+    if (profile === undefined) {
+      const message = `"${machine.name}" is not armed and has no profile of its own: name one`;
+      throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "profile", message }] });
+    }
+    const pinned = await pinProfile(c.env, { profile, variables: {}, site: siteName, by: c.get("caller") });
+    return c.json(await formatPreview(c, siteId, (await preview(machine.id, pinned))!));
+  })
+
+  .get("/discovered", async (c) => {
+    const site = await siteOf(c);
+    return await pageJson(
+      c,
+      async ({ after, limit }) => await site.listDiscovered(after, limit),
+      (machine) => machine.mac,
+    );
   });
 
-/** An attempt as the API shows it: instants as ISO 8601, durations in seconds. */
-function formatAttempt(attempt: Attempt) {
-  const instant = (at: number | null) => (at === null ? null : new Date(at).toISOString());
-  return {
-    id: attempt.id,
-    machine: attempt.machineId,
-    profile: attempt.profile,
-    revision: attempt.profileRevision,
-    state: attempt.state,
-    reason: attempt.reason,
-    serves: attempt.serves,
-    installs: attempt.installs,
-    retries: attempt.retries,
-    answersRevoked: attempt.answersRevoked,
-    ttlSeconds: attempt.ttlMs / 1_000,
-    installDeadlineSeconds: attempt.installDeadlineMs / 1_000,
-    armedAt: instant(attempt.armedAt),
-    expiresAt: instant(attempt.expiresAt),
-    committedAt: instant(attempt.committedAt),
-    endedAt: instant(attempt.endedAt),
-  };
+/** What the machine would be served. Its image URLs are signed, but past their end. */
+async function formatPreview(c: AppContext, siteId: string, preview: BootPreview) {
+  const { machine, attempt, pinned, view, capability, answers } = preview;
+  const { name, revision, document } = pinned.profile;
+  let script: string | null = null;
+  const problems: FieldError[] = [];
+  try {
+    script = await formatBootScript(
+      c.env,
+      { siteId, prefix: "" },
+      document.mode === "local"
+        ? { kind: "local" }
+        : { kind: "install", pinned, view, capability, urlsExpireAt: 0 },
+    );
+  } catch (error) {
+    const found = findProblems(() => {
+      throw error;
+    });
+    problems.push(
+      ...found.map(({ line, column, message }) => ({ field: `args:${line}:${column}`, message })),
+    );
+  }
+  return { machine, attempt, profile: { name, revision }, script, problems, answers };
 }

@@ -1,5 +1,5 @@
 import type { Mac } from "../../core/addresses.ts";
-import { isActive, nextDeadline } from "../../core/boot/attempt.ts";
+import { isActive, isBeforeCommit, nextDeadline } from "../../core/boot/attempt.ts";
 import type { Attempt } from "../../core/boot/model.ts";
 import type { Pinned } from "./pinned.ts";
 
@@ -30,7 +30,7 @@ export function saveAttempt(sql: SqlStorage, attempt: Attempt): void {
   );
 }
 
-export function findAttempt(sql: SqlStorage, id: string): { attempt: Attempt; pinned: Pinned } | null {
+function findAttempt(sql: SqlStorage, id: string): { attempt: Attempt; pinned: Pinned } | null {
   return one(sql.exec<Row>("SELECT document, pinned FROM attempts WHERE id = ?", id));
 }
 
@@ -43,16 +43,31 @@ export function findActiveAttempt(
   );
 }
 
-/** Newest first. */
-export function listAttempts(sql: SqlStorage, machineId: string, limit: number): Attempt[] {
+/** Newest first; those older than the attempt `after`, where it is given. */
+export function listAttempts(
+  sql: SqlStorage,
+  machineId: string,
+  { after, limit }: { after: string; limit: number },
+): Attempt[] {
   return sql
     .exec<{ document: string }>(
-      "SELECT document FROM attempts WHERE machine_id = ? ORDER BY armed_at DESC, rowid DESC LIMIT ?",
+      `SELECT document FROM attempts
+       WHERE machine_id = ?1 AND (?2 = '' OR rowid < (SELECT rowid FROM attempts WHERE id = ?2))
+       ORDER BY rowid DESC LIMIT ?3`,
       machineId,
+      after,
       limit,
     )
     .toArray()
     .map((row) => JSON.parse(row.document) as Attempt);
+}
+
+/** Machines that were armed after an instant. */
+export function machinesArmedSince(sql: SqlStorage, since: number): string[] {
+  return sql
+    .exec<{ machine_id: string }>("SELECT DISTINCT machine_id FROM attempts WHERE armed_at > ?", since)
+    .toArray()
+    .map((row) => row.machine_id);
 }
 
 /** Attempts that time alone has changed. */
@@ -122,6 +137,8 @@ export function findByCapability(
 
 /** When a file was first served under the attempt's present install, or `null`. */
 export function firstServedAt(sql: SqlStorage, attempt: Attempt, file: string): number | null {
+  // What is noted until the next commit is of the install before it, which has failed.
+  if (isBeforeCommit(attempt)) return null;
   const row = sql
     .exec<{ at: number }>(
       "SELECT at FROM answers_served WHERE attempt_id = ? AND install = ? AND file = ?",
@@ -144,17 +161,22 @@ export function noteServed(sql: SqlStorage, attempt: Attempt, file: string, now:
   );
 }
 
-/** The attempt that an earlier arm with the same Idempotency-Key made. */
-export function findIdempotent(sql: SqlStorage, key: string): string | null {
+/** The attempts that an earlier order with the same Idempotency-Key made, in its order. */
+export function findIdempotent(sql: SqlStorage, key: string): Attempt[] {
   const row = sql
     .exec<{ attempt_id: string }>("SELECT attempt_id FROM idempotency WHERE key = ?", key)
     .toArray()[0];
-  return row?.attempt_id ?? null;
+  return (row?.attempt_id.split(",") ?? []).flatMap((id) => findAttempt(sql, id)?.attempt ?? []);
 }
 
-export function noteIdempotent(sql: SqlStorage, key: string, attemptId: string, now: number): void {
+export function noteIdempotent(
+  sql: SqlStorage,
+  key: string,
+  attemptIds: readonly string[],
+  now: number,
+): void {
   sql.exec("DELETE FROM idempotency WHERE at < ?", now - 7 * 86_400_000);
-  sql.exec("INSERT INTO idempotency (key, attempt_id, at) VALUES (?, ?, ?)", key, attemptId, now);
+  sql.exec("INSERT INTO idempotency (key, attempt_id, at) VALUES (?, ?, ?)", key, attemptIds.join(","), now);
 }
 
 function one(cursor: SqlStorageCursor<Row>): { attempt: Attempt; pinned: Pinned } | null {

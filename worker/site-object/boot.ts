@@ -1,5 +1,6 @@
-import type { Mac } from "../../core/addresses.ts";
+import type { Ipv4, Mac } from "../../core/addresses.ts";
 import { COMMIT_FILE, decideAnswer } from "../../core/boot/answer.ts";
+import { attestationOf } from "../../core/boot/attestation.ts";
 import { advance, type AttemptEvent } from "../../core/boot/attempt.ts";
 import { attest, decide } from "../../core/boot/decide.ts";
 import type { AnswerFile, Attempt } from "../../core/boot/model.ts";
@@ -15,6 +16,7 @@ import {
   replaceCapability,
   saveAttempt,
 } from "./attempts.ts";
+import { recordDiscovered, type SmbiosClaims } from "./discovered.ts";
 import { recordOwnEvent } from "./events.ts";
 import type { SiteIdentity } from "./identity.ts";
 import { findByMac, findMachine } from "./machines.ts";
@@ -27,6 +29,10 @@ export type ScriptRequest = {
   readonly mac: Mac;
   /** The MAC that the relay saw: evidence. Nobody sees one where a machine asks directly. */
   readonly observedMac: Mac | null;
+  /** The client's address as the relay saw it. */
+  readonly clientIp: Ipv4 | null;
+  /** What the machine says of itself. */
+  readonly smbios: SmbiosClaims;
   /** Where the machine reaches the client paths, without a trailing slash. */
   readonly baseUrl: string;
 };
@@ -54,12 +60,13 @@ export function openScript(
   request: ScriptRequest,
 ): ScriptPlan {
   const { site, direct, now } = context;
-  const claimedMac = direct && site.directInstall ? request.mac : null;
+  const unobserved = direct || request.observedMac === null;
+  const claimedMac = unobserved && takesClaims(site, direct, request.clientIp) ? request.mac : null;
   const machine = findByMac(sql, request.mac);
   const active = machine === null ? null : findActiveAttempt(sql, machine.id);
   const decision = decide({
     machine,
-    observedMac: direct ? claimedMac : request.observedMac,
+    observedMac: unobserved ? claimedMac : request.observedMac,
     attempt: active?.attempt ?? null,
     now,
   });
@@ -68,9 +75,19 @@ export function openScript(
   const detail = {
     kind: decision.kind,
     ...(decision.kind === "local" && { reason: decision.reason }),
-    ...(direct && { via: "direct", macClaimed: claimedMac !== null }),
+    ...(direct && { via: "direct" }),
+    ...(unobserved && { macClaimed: claimedMac !== null }),
   };
   note(sql, decision.attempt, request.mac, { stage: "decision", name: "served", detail }, now);
+  // Only what a relay saw itself: a stranger could else fill the list with names of its own.
+  const strange = machine === null && !direct && request.observedMac === request.mac;
+  if (strange && site.policy === "discover") {
+    const { mac, clientIp, smbios } = request;
+    if (recordDiscovered(sql, { ...smbios, mac, ip: clientIp }, now)) {
+      const seen = Object.fromEntries(Object.entries(smbios).filter(([, value]) => value !== undefined));
+      note(sql, null, mac, { stage: "decision", name: "discovered", detail: seen }, now);
+    }
+  }
   if (decision.kind === "local" && decision.reason === "boot-loop") {
     note(sql, decision.attempt, request.mac, { stage: "decision", name: "boot-loop", detail: {} }, now);
   }
@@ -106,6 +123,7 @@ export type AnswerRequest = {
   /** `false` for HEAD. */
   readonly commits: boolean;
   readonly observedMac: Mac | null;
+  readonly clientIp: Ipv4 | null;
   readonly baseUrl: string;
 };
 
@@ -119,12 +137,21 @@ export type AnswerOutcome = { readonly kind: "served"; readonly text: string } |
  */
 export function openAnswer(
   sql: SqlStorage,
-  { site, direct, now }: { site: SiteIdentity; direct: boolean; now: number },
+  context: {
+    site: SiteIdentity;
+    direct: boolean;
+    /** In plain, those that this answer names. */
+    secrets: Readonly<Record<string, string>>;
+    now: number;
+  },
   request: AnswerRequest,
 ): AnswerOutcome {
-  // Without a relay the capability itself says who asks, and only one that was handed out that way.
-  const claimedMac = direct && site.directInstall ? claimedMacOf(sql, request.secretHash) : null;
-  const observedMac = direct ? claimedMac : request.observedMac;
+  const { site, direct, secrets, now } = context;
+  // Where nobody observed it, the capability itself says who asks, and only one that was handed out that way.
+  const unobserved = direct || request.observedMac === null;
+  const takesClaim = unobserved && takesClaims(site, direct, request.clientIp);
+  const claimedMac = takesClaim ? claimedMacOf(sql, request.secretHash) : null;
+  const observedMac = unobserved ? claimedMac : request.observedMac;
   const refuse = (attempt: Attempt | null, reason: string): AnswerOutcome => {
     const detail = { reason, file: request.file, ...(direct && { via: "direct" }) };
     note(sql, attempt, observedMac, { stage: "answer", name: "refused", detail }, now);
@@ -166,6 +193,7 @@ export function openAnswer(
             capability: request.capability,
             baseUrl: request.baseUrl,
             pinned,
+            secrets,
           }),
         );
   saveAttempt(sql, decision.attempt);
@@ -175,7 +203,9 @@ export function openAnswer(
     note(sql, decision.attempt, observedMac, { stage: "answer", name: "committed", detail }, now);
   }
   if (request.commits) {
-    note(sql, decision.attempt, observedMac, { stage: "answer", name: "served", detail }, now);
+    const names = Object.keys(secrets).join(",");
+    const served = { ...detail, ...(names !== "" && { secrets: names }) };
+    note(sql, decision.attempt, observedMac, { stage: "answer", name: "served", detail: served }, now);
   }
   return { kind: "served", text };
 }
@@ -211,6 +241,11 @@ export function takeCallback(sql: SqlStorage, now: number, request: CallbackRequ
   const detail = { state: after.state, ...(message !== "" && { message }) };
   note(sql, attempt, mac, { stage: "callback", name: event, detail }, now);
   return true;
+}
+
+/** Whether a machine that nobody observed is believed: by the site's settings, never by its own word. */
+function takesClaims(site: SiteIdentity, direct: boolean, clientIp: Ipv4 | null): boolean {
+  return direct ? site.directInstall : attestationOf(site.attestation, clientIp) === "preferred";
 }
 
 /** The commit file exists beside every profile's own answers. */

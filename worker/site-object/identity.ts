@@ -1,4 +1,5 @@
 import type { Variables } from "../../core/boot/model.ts";
+import type { VariableLevel } from "../../core/render/explain.ts";
 import type { SiteSettings } from "../schemas.ts";
 import type { SiteMachine } from "./machines.ts";
 import type { Pinned } from "./pinned.ts";
@@ -7,6 +8,15 @@ import type { Pinned } from "./pinned.ts";
 export type SiteIdentity = { readonly id: string; readonly name: string } & SiteSettings;
 
 /** Every variable level of a boot, weakest first. */
-export function variableLevels(site: SiteIdentity, pinned: Pinned, machine: SiteMachine): Variables[] {
-  return [site.variables, pinned.profile.document.variables ?? {}, machine.variables, pinned.variables];
+export function variableLevels(site: SiteIdentity, pinned: Pinned, machine: SiteMachine) {
+  const level = (source: VariableLevel["source"], variables: Variables | undefined) => ({
+    source,
+    variables: variables ?? {},
+  });
+  return [
+    level("site", site.variables),
+    level("profile", pinned.profile.document.variables),
+    level("machine", machine.variables),
+    level("order", pinned.variables),
+  ];
 }

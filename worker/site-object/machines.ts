@@ -2,11 +2,31 @@ import { parseMac, type Mac } from "../../core/addresses.ts";
 import type { Machine } from "../../core/boot/model.ts";
 import type { BootFiles } from "../../core/relay-protocol/state.ts";
 import { mintId } from "../credentials.ts";
+import { mergePatch } from "../merge-patch.ts";
+import { checkPrecondition, type Precondition } from "../precondition.ts";
 import { fail, ok, type Result } from "../problem.ts";
-import type { MachineInput } from "../schemas.ts";
+import { canonicalJson } from "../revisions.ts";
+import { machineSchema, type MachineInput } from "../schemas.ts";
+import { validate } from "../validate.ts";
 
 /** A machine as the site stores it. */
-export type SiteMachine = Machine & { readonly bootFiles?: BootFiles };
+export type SiteMachine = Machine & {
+  readonly bootFiles?: BootFiles;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Arming it needs a confirmation. */
+  readonly protected?: boolean;
+};
+
+/** A machine and the tag that changes whenever it does. */
+export type TaggedMachine = { readonly machine: SiteMachine; readonly etag: string };
+
+/** A page of machines: those that have all labels and that hold `q` in a name, address, serial, UUID or MAC. */
+export type MachineQuery = {
+  readonly after: string;
+  readonly limit: number;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly q?: string;
+};
 
 type Row = { document: string };
 
@@ -31,12 +51,38 @@ export function findMachine(sql: SqlStorage, key: string): SiteMachine | null {
   return (mac === undefined ? null : findByMac(sql, mac)) ?? findById(sql, key);
 }
 
+/** The machine's present tag. */
+export function tagMachine(sql: SqlStorage, machine: SiteMachine): TaggedMachine {
+  const { revision } = sql
+    .exec<{ revision: number }>("SELECT revision FROM machines WHERE id = ?", machine.id)
+    .one();
+  return { machine, etag: `${machine.id}-${revision}` };
+}
+
 /** Machines in the order of their names, after one. */
-export function listMachines(sql: SqlStorage, after: string, limit: number): SiteMachine[] {
+export function listMachines(sql: SqlStorage, query: MachineQuery): SiteMachine[] {
+  const labels = Object.entries(query.labels ?? {});
+  const hasLabel = " AND json_extract(document, ?) = ?".repeat(labels.length);
+  const q = query.q?.toLowerCase() ?? "";
+  const holds = `(instr(name, ?1) OR instr(ifnull(address, ''), ?1)
+    OR instr(lower(ifnull(json_extract(document, '$.serial'), '')), ?1)
+    OR instr(ifnull(json_extract(document, '$.uuid'), ''), ?1)
+    OR EXISTS (SELECT 1 FROM machine_macs WHERE machine_id = machines.id AND instr(mac, ?2)))`;
   return sql
-    .exec<Row>("SELECT document FROM machines WHERE name > ? ORDER BY name LIMIT ?", after, limit)
+    .exec<Row>(
+      `SELECT document FROM machines WHERE ${holds} AND name > ?3${hasLabel} ORDER BY name LIMIT ?`,
+      q,
+      q.replaceAll("-", ":"),
+      query.after,
+      ...labels.flatMap(([key, value]) => [`$.labels."${key}"`, value]),
+      query.limit,
+    )
     .toArray()
     .map(toMachine);
+}
+
+export function countMachines(sql: SqlStorage): number {
+  return sql.exec<{ n: number }>("SELECT count(*) AS n FROM machines").one().n;
 }
 
 /** Machines that changed after a state revision, and the ids of those that went. */
@@ -58,7 +104,7 @@ export function machinesSince(
 
 /**
  * Creates or replaces the machine that `key` names. A new one is called `key`;
- * where that is a MAC, it is also its address.
+ * where that is a MAC, it is also its address. The same document changes nothing.
  *
  * @param revision the site's state revision that this change makes
  */
@@ -66,9 +112,12 @@ export function putMachine(
   sql: SqlStorage,
   key: string,
   input: MachineInput,
-  revision: number,
-): Result<{ machine: SiteMachine; created: boolean }> {
+  { revision, precondition }: { revision: number; precondition: Precondition },
+): Result<TaggedMachine & { created: boolean; changed: boolean }> {
   const existing = findMachine(sql, key);
+  const present = existing === null ? null : tagMachine(sql, existing);
+  const allowed = checkPrecondition(precondition, present?.etag ?? null);
+  if (!allowed.ok) return allowed;
   const keyMac = parseMac(key);
   const machine: SiteMachine = {
     ...input,
@@ -76,6 +125,9 @@ export function putMachine(
     name: input.name ?? existing?.name ?? keyMac?.replaceAll(":", "-") ?? key,
     macs: [...new Set(input.macs ?? existing?.macs ?? (keyMac === undefined ? [] : [keyMac]))],
   };
+  if (present !== null && canonicalJson(present.machine) === canonicalJson(machine)) {
+    return ok({ ...present, created: false, changed: false });
+  }
   if (machine.macs.length === 0 && machine.uuid === undefined && machine.serial === undefined) {
     return fail("invalid", "the machine could never be recognised", [
       { field: "macs", message: "give at least one MAC, or a uuid or serial" },
@@ -117,7 +169,31 @@ export function putMachine(
   for (const mac of machine.macs) {
     sql.exec("INSERT INTO machine_macs (mac, machine_id) VALUES (?, ?)", mac, machine.id);
   }
-  return ok({ machine, created: existing === null });
+  sql.exec(
+    "DELETE FROM discovered WHERE mac IN (SELECT mac FROM machine_macs WHERE machine_id = ?)",
+    machine.id,
+  );
+  return ok({ ...tagMachine(sql, machine), created: existing === null, changed: true });
+}
+
+/** Applies a merge patch (RFC 7396) to a machine's document. */
+export function patchMachine(
+  sql: SqlStorage,
+  key: string,
+  patch: unknown,
+  change: { revision: number; precondition: Precondition },
+): Result<TaggedMachine & { created: boolean; changed: boolean }> {
+  const existing = findMachine(sql, key);
+  if (existing === null) return noMachine(key);
+  const { id, ...document } = existing;
+  const input = validate(machineSchema, mergePatch(document, patch));
+  if (!input.ok) return input;
+  // A PUT without MACs keeps those there are; a patch that takes them away means it.
+  return putMachine(sql, id, { ...input.value, macs: input.value.macs ?? [] }, change);
+}
+
+export function noMachine(key: string): Result<never> {
+  return fail("not-found", `no machine "${key}" at this site`);
 }
 
 /** Removes a machine; its attempts and events stay. */

@@ -22,6 +22,8 @@ export type Pinned = {
   /** By template name. */
   readonly templates: Readonly<Record<string, { readonly revision: string; readonly text: string }>>;
   readonly image: PinnedImage | null;
+  /** The secrets that its templates name, encrypted. */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** From the order itself: they override the machine's. */
   readonly variables: Variables;
 };

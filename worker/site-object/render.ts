@@ -1,6 +1,6 @@
 import { createView, type RenderView } from "../../core/boot/view.ts";
 import type { Mac } from "../../core/addresses.ts";
-import { parseInlineTemplate, parseTemplate } from "../../core/render/parse.ts";
+import { parseInlineTemplate, parseTemplate, type TemplateNode } from "../../core/render/parse.ts";
 import { TemplateError, type TemplateProblem } from "../../core/render/problems.ts";
 import { checkTemplate, renderTemplate } from "../../core/render/render.ts";
 import { ProblemError, type FieldError } from "../problem.ts";
@@ -17,12 +17,40 @@ export function viewOf(boot: {
   capability: string;
   baseUrl: string;
   pinned: Pinned;
+  /** In plain; only an answer has any: a script may be fetched again and again. */
+  secrets?: Readonly<Record<string, string>>;
 }): RenderView {
-  return createView({
+  const view = createView({
     ...boot,
     siteName: boot.site.name,
-    variables: variableLevels(boot.site, boot.pinned, boot.machine),
+    variables: variableLevels(boot.site, boot.pinned, boot.machine).map(({ variables }) => variables),
   });
+  return { ...view, secret: boot.secrets ?? {} };
+}
+
+/** Names of the secrets that a template names as `{{secret.NAME}}`. @throws TemplateError */
+export function secretNames(templateText: string): string[] {
+  const names = new Set<string>();
+  const walk = (nodes: readonly TemplateNode[]): void => {
+    for (const node of nodes) {
+      if (node.kind === "text") continue;
+      if (node.kind !== "context" && node.name.startsWith("secret."))
+        names.add(node.name.slice("secret.".length));
+      if (node.kind !== "value") walk(node.children);
+    }
+  };
+  walk(parseTemplate(templateText).nodes);
+  return [...names];
+}
+
+/** The pinned secrets that one answer names, still encrypted. */
+export function sealedSecretsOf(pinned: Pinned, file: string): Record<string, string> {
+  const answers = pinned.profile.document.answers ?? {};
+  if (pinned.secrets === undefined || !Object.hasOwn(answers, file)) return {};
+  const names = secretNames(pinned.templates[answers[file]!.template]!.text);
+  return Object.fromEntries(
+    names.flatMap((name) => (Object.hasOwn(pinned.secrets!, name) ? [[name, pinned.secrets![name]!]] : [])),
+  );
 }
 
 /** @throws TemplateError */
@@ -36,20 +64,23 @@ export function renderKernelArgs(pinned: Pinned, view: RenderView): string {
   return renderTemplate(parsed, view, { name: `${pinned.profile.name} args` });
 }
 
+/** Stands for what only a real boot has, in the same form and length. */
+export const PLACEHOLDERS = {
+  attemptId: "0".repeat(16),
+  capability: "0".repeat(48),
+  baseUrl: "http://255.255.255.255:65535",
+};
+
 /** All that would keep an armed machine from getting its script and answers, found before it is armed. */
 export function checkRender(boot: {
   machine: SiteMachine;
   site: SiteIdentity;
   pinned: Pinned;
+  secrets: Readonly<Record<string, string>>;
 }): FieldError[] {
-  const view = viewOf({
-    ...boot,
-    mac: boot.machine.macs[0]!,
-    // Of the same form and length as the real ones.
-    attemptId: "0".repeat(16),
-    capability: "0".repeat(48),
-    baseUrl: "http://255.255.255.255:65535",
-  });
+  const { secrets, ...rest } = boot;
+  const scriptView = viewOf({ ...rest, ...PLACEHOLDERS, mac: boot.machine.macs[0]! });
+  const answerView = { ...scriptView, secret: secrets };
   const errors: FieldError[] = [];
   const collect = (field: string, problems: () => readonly TemplateProblem[]) => {
     for (const problem of findProblems(problems)) {
@@ -57,10 +88,10 @@ export function checkRender(boot: {
     }
   };
   const { document } = boot.pinned.profile;
-  collect("args", () => checkTemplate(parseInlineTemplate("kernel-args", document.args ?? ""), view));
+  collect("args", () => checkTemplate(parseInlineTemplate("kernel-args", document.args ?? ""), scriptView));
   for (const [file, { template }] of Object.entries(document.answers ?? {})) {
     const text = boot.pinned.templates[template]!.text;
-    collect(`answers.${file}.${template}`, () => checkTemplate(parseTemplate(text), view));
+    collect(`answers.${file}.${template}`, () => checkTemplate(parseTemplate(text), answerView));
   }
   return errors;
 }
@@ -80,7 +111,7 @@ export function checkTemplateText(text: string): void {
   });
 }
 
-function findProblems(problems: () => readonly TemplateProblem[]): readonly TemplateProblem[] {
+export function findProblems(problems: () => readonly TemplateProblem[]): readonly TemplateProblem[] {
   try {
     return problems();
   } catch (error) {

@@ -74,4 +74,18 @@ export const SITE_MIGRATIONS: readonly string[] = [
   );
   ALTER TABLE capabilities ADD COLUMN claimed_mac TEXT;
   `,
+  // Who was there without being known; how many were armed lately.
+  `
+  CREATE TABLE discovered (
+    mac TEXT PRIMARY KEY,
+    ip TEXT,
+    uuid TEXT,
+    serial TEXT,
+    arch TEXT,
+    platform TEXT,
+    first_seen_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL
+  );
+  CREATE INDEX attempts_by_time ON attempts (armed_at);
+  `,
 ];

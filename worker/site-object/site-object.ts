@@ -1,39 +1,48 @@
 import { DurableObject } from "cloudflare:workers";
-import { advance, createAttempt, isActive } from "../../core/boot/attempt.ts";
+import { advance } from "../../core/boot/attempt.ts";
 import type { Attempt } from "../../core/boot/model.ts";
-import type { EventDetail } from "../../core/relay-protocol/events.ts";
-import type { PrefetchFile, RelayState } from "../../core/relay-protocol/state.ts";
+import type { PrefetchFile, RelayMachine, RelayState } from "../../core/relay-protocol/state.ts";
 import { formatSiteCredential, mintId, mintSecret, hashSecret, type SiteCredential } from "../credentials.ts";
 import type { Env } from "../env.ts";
 import { migrate } from "../migrate.ts";
-import { fail, ok, type Result } from "../problem.ts";
-import type { MachineInput, ReportedEvent } from "../schemas.ts";
+import { checkPrecondition, UNCONDITIONAL, type Precondition } from "../precondition.ts";
+import { fail, ok, type FieldError, type Problem, type Result } from "../problem.ts";
+import { canonicalJson } from "../revisions.ts";
+import { siteSettingsSchema, type MachineBatch, type MachineInput, type ReportedEvent } from "../schemas.ts";
+import { openSecrets } from "../secret-box.ts";
 import {
   activePins,
   attemptsDue,
   earliestDeadline,
   findActiveAttempt,
-  findAttempt,
+  findByCapability,
   findIdempotent,
-  insertAttempt,
   listAttempts,
-  noteIdempotent,
   saveAttempt,
 } from "./attempts.ts";
 import { openAnswer, openScript, takeCallback } from "./boot.ts";
 import type { AnswerRequest, CallbackRequest, ScriptRequest } from "./boot.ts";
-import { listEvents, pruneEvents, recordEvent, recordOwnEvent, type StoredEvent } from "./events.ts";
+import { listDiscovered, type DiscoveredMachine } from "./discovered.ts";
+import { listEvents, pruneEvents, recordEvent, type StoredEvent } from "./events.ts";
 import {
+  countMachines,
   deleteMachine,
   findMachine,
   listMachines,
   machinesSince,
+  noMachine,
+  patchMachine,
   putMachine,
+  tagMachine,
+  type MachineQuery,
   type SiteMachine,
+  type TaggedMachine,
 } from "./machines.ts";
 import type { SiteIdentity } from "./identity.ts";
+import { arm, noteOrder, passTime, type ArmOrder } from "./orders.ts";
 import type { Pinned } from "./pinned.ts";
-import { checkRender } from "./render.ts";
+import { previewBoot, type BootPreview } from "./preview.ts";
+import { sealedSecretsOf } from "./render.ts";
 import {
   addBootToken,
   authorizeBootToken,
@@ -51,18 +60,17 @@ import {
 } from "./relays.ts";
 import { SITE_MIGRATIONS } from "./schema.ts";
 
-/** An order to install, with all that it needs already resolved. */
-export type ArmOrder = {
-  readonly pinned: Pinned;
-  readonly ttlSeconds: number;
-  readonly retries: number;
-  readonly supersede?: string;
-  readonly idempotencyKey?: string;
-};
-
 /** What every answer to a relay carries beside its own value. */
 export type ForRelay<T> = { readonly stateRevision: number; readonly value: T };
 
+/** Machines that an order for several arms: those named, or those that have all the labels. */
+export type ArmTarget =
+  | { readonly ids: readonly string[]; readonly labels?: undefined }
+  | { readonly labels: Readonly<Record<string, string>> };
+
+/** What the Idempotency-Key of an order for several machines belongs to. */
+const SITE_SCOPE = "*";
+const MAX_ARMED_AT_ONCE = 1_000;
 const HOUSEKEEPING_MS = 6 * 3_600_000;
 
 /**
@@ -84,106 +92,124 @@ export class SiteObject extends DurableObject<Env> {
 
   // --- The site itself ---------------------------------------------------
 
+  /** Takes the site's document; the same one changes nothing. */
   configure(identity: SiteIdentity): void {
     this.transaction(() => {
-      this.writeMeta("identity", JSON.stringify(identity));
+      const text = canonicalJson(identity);
+      if (text === this.readMeta("identity")) return;
+      this.writeMeta("identity", text);
       this.nextRevision();
+    });
+  }
+
+  /** Ends the site: it takes no more machines, and its relays' credentials are good no more. */
+  close(): Result<null> {
+    return this.transaction(() => {
+      const machines = countMachines(this.sql);
+      if (machines > 0) return fail("conflict", `the site still has ${machines} machines; delete them first`);
+      for (const table of ["meta", "relays", "join_tokens", "boot_tokens"]) {
+        this.sql.exec(`DELETE FROM ${table}`);
+      }
+      return ok(null);
     });
   }
 
   // --- Machines ------------------------------------------------------------
 
-  putMachine(key: string, input: MachineInput): Result<{ machine: SiteMachine; created: boolean }> {
-    return this.transaction(() => {
-      const result = putMachine(this.sql, key, input, this.revision() + 1);
-      if (result.ok) this.nextRevision();
-      return result;
-    });
+  putMachine(
+    key: string,
+    input: MachineInput,
+    precondition: Precondition,
+  ): Result<TaggedMachine & { created: boolean; changed: boolean }> {
+    return this.changeMachine((revision) => putMachine(this.sql, key, input, { revision, precondition }));
   }
 
-  getMachine(key: string): Result<SiteMachine> {
+  patchMachine(
+    key: string,
+    patch: Record<string, unknown>,
+    precondition: Precondition,
+  ): Result<TaggedMachine & { created: boolean; changed: boolean }> {
+    return this.changeMachine((revision) => patchMachine(this.sql, key, patch, { revision, precondition }));
+  }
+
+  getMachine(key: string): Result<TaggedMachine> {
     const machine = findMachine(this.sql, key);
-    return machine === null ? fail("not-found", `no machine "${key}" at this site`) : ok(machine);
+    return machine === null ? noMachine(key) : ok(tagMachine(this.sql, machine));
   }
 
-  listMachines(after: string, limit: number): SiteMachine[] {
-    return listMachines(this.sql, after, limit);
+  listMachines(query: MachineQuery): SiteMachine[] {
+    return listMachines(this.sql, query);
   }
 
-  deleteMachine(key: string): Result<null> {
-    return this.transaction(() => {
-      const machine = findMachine(this.sql, key);
-      if (machine === null) return fail("not-found", `no machine "${key}" at this site`);
-      const active = findActiveAttempt(this.sql, machine.id);
-      if (active !== null)
-        return fail(
-          "attempt-active",
-          `attempt ${active.attempt.id} is ${active.attempt.state}; disarm it first`,
+  deleteMachine(key: string, precondition: Precondition): Result<null> {
+    return this.transaction(() => this.removeMachine(key, precondition));
+  }
+
+  /** Puts and deletes machines, all of them or none. */
+  changeMachines(batch: MachineBatch): Result<{ put: SiteMachine[]; deleted: number }> {
+    return this.wholly(() => {
+      const errors: FieldError[] = [];
+      const collect = <T>(field: string, result: Result<T>): T | undefined => {
+        if (result.ok) return result.value;
+        const { detail, errors: fields } = result.problem;
+        errors.push(
+          ...(fields?.map((error) => ({ ...error, field: `${field}.${error.field}` })) ?? [
+            { field, message: detail },
+          ]),
         );
-      deleteMachine(this.sql, machine.id, this.nextRevision());
-      return ok(null);
+        return undefined;
+      };
+      // Names and addresses that go may be taken by those that come.
+      for (const [i, key] of batch.delete.entries()) {
+        collect(`delete[${i}]`, this.removeMachine(key, UNCONDITIONAL));
+      }
+      const put = batch.put.flatMap(({ id, ...input }, i) => {
+        const change = (revision: number) =>
+          putMachine(this.sql, id, input, { revision, precondition: UNCONDITIONAL });
+        return collect(`put[${i}]`, this.putWith(change))?.machine ?? [];
+      });
+      if (errors.length > 0) return fail("invalid", "nothing was changed", errors);
+      return ok({ put, deleted: batch.delete.length });
     });
+  }
+
+  listDiscovered(after: string, limit: number): DiscoveredMachine[] {
+    return listDiscovered(this.sql, after, limit);
   }
 
   // --- Attempts --------------------------------------------------------------
 
-  arm(key: string, order: ArmOrder): Result<{ attempt: Attempt; created: boolean }> {
-    const now = Date.now();
-    return this.transaction(() => {
+  /**
+   * What an earlier order with this Idempotency-Key made; none where there was
+   * none. Asked before anything is resolved, which may fail by now.
+   *
+   * @param machine of an order for one machine; `null`: of one for several
+   */
+  repeatedOrder(machine: string | null, idempotencyKey: string): Attempt[] {
+    const scope = machine === null ? SITE_SCOPE : (findMachine(this.sql, machine)?.id ?? machine);
+    return findIdempotent(this.sql, `${scope} ${idempotencyKey}`);
+  }
+
+  /** Arms one machine. */
+  async arm(key: string, order: ArmOrder): Promise<Result<{ attempt: Attempt; created: boolean }>> {
+    const secrets = await openSecrets(this.env.SECRET_KEYS, order.pinned.secrets ?? {});
+    return this.wholly(() => {
       const machine = findMachine(this.sql, key);
-      if (machine === null) return fail("not-found", `no machine "${key}" at this site`);
+      if (machine === null) return noMachine(key);
+      const armed = this.armMachines([machine], machine.id, order, secrets);
+      return armed.ok ? ok({ attempt: armed.value.attempts[0]!, created: armed.value.created }) : armed;
+    });
+  }
 
-      const idempotencyKey =
-        order.idempotencyKey === undefined ? undefined : `${machine.id} ${order.idempotencyKey}`;
-      const earlier = idempotencyKey === undefined ? null : findIdempotent(this.sql, idempotencyKey);
-      const known = earlier === null ? null : findAttempt(this.sql, earlier);
-      if (known !== null) return ok({ attempt: known.attempt, created: false });
-
-      const { document, name, revision } = order.pinned.profile;
-      if (document.mode !== "install") {
-        return fail("invalid", `profile "${name}" installs nothing: its mode is "${document.mode}"`, [
-          { field: "profile", message: `mode is "${document.mode}", arm takes "install"` },
-        ]);
-      }
-      if (machine.macs.length === 0) {
-        return fail("invalid", `"${machine.name}" has no MAC yet, so it could not be recognised`);
-      }
-      const problems = checkRender({ machine, site: this.identity(), pinned: order.pinned });
-      if (problems.length > 0)
-        return fail("invalid", `profile "${name}" does not render for "${machine.name}"`, problems);
-
-      const id = mintId();
-      const active = this.passTime(findActiveAttempt(this.sql, machine.id)?.attempt ?? null, now);
-      if (active !== null && isActive(active)) {
-        if (order.supersede !== active.id) {
-          return fail(
-            "attempt-active",
-            `attempt ${active.id} is ${active.state}; name it in "supersede" to replace it`,
-          );
-        }
-        saveAttempt(this.sql, advance(active, { type: "supersede", by: id }, now).attempt);
-        this.note(active, "superseded", { by: id }, now);
-      } else if (order.supersede !== undefined) {
-        return fail("conflict", `attempt "${order.supersede}" is not this machine's active attempt`, [
-          { field: "supersede", message: "names no active attempt of this machine" },
-        ]);
-      }
-
-      const attempt = createAttempt({
-        id,
-        machineId: machine.id,
-        profile: name,
-        profileRevision: revision,
-        now,
-        ttlMs: order.ttlSeconds * 1_000,
-        installDeadlineMs: (document.installDeadlineSeconds ?? 14_400) * 1_000,
-        retries: order.retries,
-      });
-      insertAttempt(this.sql, attempt, order.pinned);
-      if (idempotencyKey !== undefined) noteIdempotent(this.sql, idempotencyKey, id, now);
-      this.note(attempt, "armed", { profile: `${name}@${revision}` }, now);
-      this.nextRevision();
-      return ok({ attempt, created: true });
+  /** Arms several machines, all of them or none. */
+  async armMany(
+    target: ArmTarget,
+    order: ArmOrder,
+  ): Promise<Result<{ attempts: Attempt[]; created: boolean }>> {
+    const secrets = await openSecrets(this.env.SECRET_KEYS, order.pinned.secrets ?? {});
+    return this.wholly(() => {
+      const machines = this.machinesOf(target);
+      return machines.ok ? this.armMachines(machines.value, SITE_SCOPE, order, secrets) : machines;
     });
   }
 
@@ -191,23 +217,37 @@ export class SiteObject extends DurableObject<Env> {
     const now = Date.now();
     return this.transaction(() => {
       const machine = findMachine(this.sql, key);
-      if (machine === null) return fail("not-found", `no machine "${key}" at this site`);
+      if (machine === null) return noMachine(key);
       const active = findActiveAttempt(this.sql, machine.id);
       if (active === null) return fail("conflict", `"${machine.name}" has no active attempt`);
       const { kind, attempt } = advance(active.attempt, { type: "disarm" }, now);
       if (kind === "moved") {
         saveAttempt(this.sql, attempt);
-        this.note(attempt, "disarmed", { state: attempt.state }, now);
+        noteOrder(this.sql, attempt, "disarmed", { state: attempt.state }, now);
         this.nextRevision();
       }
       return ok(attempt);
     });
   }
 
-  listAttempts(key: string, limit: number): Result<Attempt[]> {
+  listAttempts(key: string, page: { after: string; limit: number }): Result<Attempt[]> {
     const machine = findMachine(this.sql, key);
-    if (machine === null) return fail("not-found", `no machine "${key}" at this site`);
-    return ok(listAttempts(this.sql, machine.id, limit));
+    return machine === null ? noMachine(key) : ok(listAttempts(this.sql, machine.id, page));
+  }
+
+  /**
+   * What a machine would be served: what its active attempt holds, else
+   * `pinned`; `null` where there is neither.
+   */
+  preview(key: string, pinned: Pinned | null): Result<BootPreview | null> {
+    const machine = findMachine(this.sql, key);
+    if (machine === null) return noMachine(key);
+    if (machine.macs.length === 0) return fail("invalid", `"${machine.name}" has no MAC yet`);
+    const active = pinned === null ? findActiveAttempt(this.sql, machine.id) : null;
+    const shown = pinned ?? active?.pinned ?? null;
+    if (shown === null) return ok(null);
+    const attempt = active?.attempt.id ?? null;
+    return ok(previewBoot({ machine, site: this.identity(), pinned: shown, attempt }));
   }
 
   // --- Events ------------------------------------------------------------------
@@ -218,7 +258,7 @@ export class SiteObject extends DurableObject<Env> {
 
   timeline(key: string, after: number, limit: number): Result<StoredEvent[]> {
     const machine = findMachine(this.sql, key);
-    if (machine === null) return fail("not-found", `no machine "${key}" at this site`);
+    if (machine === null) return noMachine(key);
     return ok(listEvents(this.sql, { after, limit, machineId: machine.id }));
   }
 
@@ -296,7 +336,7 @@ export class SiteObject extends DurableObject<Env> {
           bootWaitSeconds: site.bootWaitSeconds,
           ...(site.bootFiles && { bootFiles: site.bootFiles }),
         },
-        machines: changed.map(({ profile: _profile, variables: _variables, ...machine }) => machine),
+        machines: changed.map(toRelayMachine),
         removed: full ? [] : removed,
         prefetch: prefetchOf(activePins(this.sql)),
       };
@@ -333,10 +373,14 @@ export class SiteObject extends DurableObject<Env> {
     );
   }
 
-  openAnswer(client: SiteCredential, request: AnswerRequest) {
+  async openAnswer(client: SiteCredential, request: AnswerRequest) {
     const direct = isDirect(client);
+    // Before the transaction, as decrypting awaits; what a capability's attempt holds never changes.
+    const pinned = findByCapability(this.sql, request.secretHash)?.pinned;
+    const sealed = pinned === undefined ? {} : sealedSecretsOf(pinned, request.file);
+    const secrets = await openSecrets(this.env.SECRET_KEYS, sealed);
     return this.forClient(client, (now) =>
-      openAnswer(this.sql, { site: this.identity(), direct, now }, request),
+      openAnswer(this.sql, { site: this.identity(), direct, secrets, now }, request),
     );
   }
 
@@ -350,7 +394,7 @@ export class SiteObject extends DurableObject<Env> {
   override alarm(): void {
     const now = Date.now();
     this.transaction(() => {
-      for (const attempt of attemptsDue(this.sql, now)) this.passTime(attempt, now);
+      for (const attempt of attemptsDue(this.sql, now)) passTime(this.sql, attempt, now);
       pruneEvents(this.sql, now);
     });
     this.alarmAt = null;
@@ -365,24 +409,26 @@ export class SiteObject extends DurableObject<Env> {
     void this.ctx.storage.setAlarm(at);
   }
 
-  /** Stores what time alone made of an attempt. */
-  private passTime(attempt: Attempt | null, now: number): Attempt | null {
-    if (attempt === null) return null;
-    const transition = advance(attempt, { type: "tick" }, now);
-    if (transition.kind === "moved") {
-      saveAttempt(this.sql, transition.attempt);
-      const name = transition.attempt.state === "stalled" ? "stalled" : "expired";
-      this.note(transition.attempt, name, {}, now);
-    }
-    return transition.attempt;
-  }
-
   // --- Plumbing ----------------------------------------------------------------
 
   private transaction<T>(body: () => T): T {
     const result = this.ctx.storage.transactionSync(body);
     this.scheduleAlarm(Date.now());
     return result;
+  }
+
+  /** A transaction that is undone where its outcome is a failure. */
+  private wholly<T>(body: () => Result<T>): Result<T> {
+    try {
+      return this.transaction(() => {
+        const result = body();
+        if (!result.ok) throw new Undo(result);
+        return result;
+      });
+    } catch (error) {
+      if (error instanceof Undo) return error.result;
+      throw error;
+    }
   }
 
   private forRelay<T>(relay: SiteCredential, body: (now: number) => T): Result<ForRelay<T>> {
@@ -402,20 +448,72 @@ export class SiteObject extends DurableObject<Env> {
     });
   }
 
-  private note(
-    attempt: Attempt,
-    name: "armed" | "disarmed" | "superseded" | "expired" | "stalled",
-    detail: EventDetail,
-    now: number,
-  ): void {
-    const mac = findMachine(this.sql, attempt.machineId)?.macs[0] ?? null;
-    recordOwnEvent(this.sql, { mac, attempt: attempt.id, stage: "decision", name, detail }, now);
+  private changeMachine<T extends { changed: boolean }>(change: (revision: number) => Result<T>): Result<T> {
+    return this.transaction(() => this.putWith(change));
+  }
+
+  /** A change that makes a new state revision only where it changed something. */
+  private putWith<T extends { changed: boolean }>(change: (revision: number) => Result<T>): Result<T> {
+    if (this.readMeta("identity") === null) return fail("not-found", "the site is gone");
+    const result = change(this.revision() + 1);
+    if (result.ok && result.value.changed) this.nextRevision();
+    return result;
+  }
+
+  private removeMachine(key: string, precondition: Precondition): Result<null> {
+    const machine = findMachine(this.sql, key);
+    if (machine === null) return noMachine(key);
+    const allowed = checkPrecondition(precondition, tagMachine(this.sql, machine).etag);
+    if (!allowed.ok) return allowed;
+    const active = findActiveAttempt(this.sql, machine.id)?.attempt;
+    if (active !== undefined) {
+      return fail("attempt-active", `attempt ${active.id} is ${active.state}; disarm it first`);
+    }
+    deleteMachine(this.sql, machine.id, this.nextRevision());
+    return ok(null);
+  }
+
+  private machinesOf(target: ArmTarget): Result<SiteMachine[]> {
+    if (target.labels !== undefined) {
+      const machines = listMachines(this.sql, {
+        after: "",
+        limit: MAX_ARMED_AT_ONCE + 1,
+        labels: target.labels,
+      });
+      if (machines.length > 0 && machines.length <= MAX_ARMED_AT_ONCE) return ok(machines);
+      const message =
+        machines.length === 0 ? "no machine has these labels" : `more than ${MAX_ARMED_AT_ONCE} machines`;
+      return fail("invalid", message, [{ field: "selector", message }]);
+    }
+    const machines = new Map<string, SiteMachine>();
+    const errors: FieldError[] = [];
+    for (const [i, key] of target.ids.entries()) {
+      const machine = findMachine(this.sql, key);
+      if (machine === null) errors.push({ field: `ids[${i}]`, message: `no machine "${key}" at this site` });
+      else machines.set(machine.id, machine);
+    }
+    if (errors.length > 0) return fail("invalid", errors.map(({ message }) => message).join("; "), errors);
+    return ok([...machines.values()]);
+  }
+
+  private armMachines(
+    machines: readonly SiteMachine[],
+    scope: string,
+    order: ArmOrder,
+    secrets: Readonly<Record<string, string>>,
+  ): Result<{ attempts: Attempt[]; created: boolean }> {
+    const context = { site: this.identity(), secrets, now: Date.now() };
+    const result = arm(this.sql, context, { machines, scope }, order);
+    if (result.ok && result.value.created) this.nextRevision();
+    return result;
   }
 
   private identity(): SiteIdentity {
     const text = this.readMeta("identity");
     if (text === null) throw new Error("this site was never configured");
-    return JSON.parse(text) as SiteIdentity;
+    const { id, name, ...settings } = JSON.parse(text) as SiteIdentity;
+    // A document that was stored before a member existed has its default.
+    return { ...siteSettingsSchema.parse(settings), id, name };
   }
 
   private revision(): number {
@@ -438,6 +536,20 @@ export class SiteObject extends DurableObject<Env> {
   private writeMeta(key: string, value: string): void {
     this.sql.exec("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, value);
   }
+}
+
+/** Leaves a transaction without its writes. */
+class Undo extends Error {
+  readonly result: { ok: false; problem: Problem };
+  constructor(result: { ok: false; problem: Problem }) {
+    super("undone");
+    this.result = result;
+  }
+}
+
+function toRelayMachine(machine: SiteMachine): RelayMachine {
+  const { profile: _, variables: _v, labels: _l, protected: _p, ...rest } = machine;
+  return rest;
 }
 
 function isDirect(client: SiteCredential): boolean {

@@ -1,0 +1,187 @@
+import { advance, createAttempt, isActive } from "../../core/boot/attempt.ts";
+import type { Attempt } from "../../core/boot/model.ts";
+import type { EventDetail } from "../../core/relay-protocol/events.ts";
+import { mintId } from "../credentials.ts";
+import { fail, ok, type FieldError, type Result } from "../problem.ts";
+import {
+  findActiveAttempt,
+  findIdempotent,
+  insertAttempt,
+  machinesArmedSince,
+  noteIdempotent,
+  saveAttempt,
+} from "./attempts.ts";
+import { recordOwnEvent } from "./events.ts";
+import type { SiteIdentity } from "./identity.ts";
+import { findMachine, type SiteMachine } from "./machines.ts";
+import type { Pinned } from "./pinned.ts";
+import { checkRender } from "./render.ts";
+
+/** An order to install, with all that it needs already resolved. */
+export type ArmOrder = {
+  readonly pinned: Pinned;
+  readonly ttlSeconds: number;
+  readonly retries: number;
+  /** Only for one machine: the attempt that this order replaces. */
+  readonly supersede?: string;
+  readonly idempotencyKey?: string;
+  /** How many machines whoever orders expects to arm. */
+  readonly confirmCount?: number;
+  /** Name of the token. */
+  readonly by: string;
+};
+
+type OrderContext = {
+  readonly site: SiteIdentity;
+  /** The pinned secrets in plain: an order is refused where they do not render. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly now: number;
+};
+
+/**
+ * Arms machines, all of them or none; the caller's transaction is undone where
+ * this fails. A repeated Idempotency-Key gives what the first order made.
+ *
+ * @param scope what the Idempotency-Key belongs to: one machine, or the site
+ */
+export function arm(
+  sql: SqlStorage,
+  context: OrderContext,
+  { machines, scope }: { machines: readonly SiteMachine[]; scope: string },
+  order: ArmOrder,
+): Result<{ attempts: Attempt[]; created: boolean }> {
+  const { site, secrets, now } = context;
+  const key = order.idempotencyKey === undefined ? undefined : `${scope} ${order.idempotencyKey}`;
+  const earlier = key === undefined ? [] : findIdempotent(sql, key);
+  if (earlier.length > 0) return ok({ attempts: earlier, created: false });
+
+  const { document, name, revision } = order.pinned.profile;
+  if (document.mode !== "install") {
+    return fail("invalid", `profile "${name}" installs nothing: its mode is "${document.mode}"`, [
+      { field: "profile", message: `mode is "${document.mode}", arm takes "install"` },
+    ]);
+  }
+  const single = machines.length === 1;
+  const fieldOf = (machine: SiteMachine, field: string) =>
+    single ? field : `machines.${machine.name}.${field}`;
+  const errors = machines.flatMap((machine): FieldError[] =>
+    machine.macs.length === 0
+      ? [
+          {
+            field: fieldOf(machine, "macs"),
+            message: `"${machine.name}" has no MAC yet, so it could not be recognised`,
+          },
+        ]
+      : checkRender({ machine, site, pinned: order.pinned, secrets }).map(({ field, message }) => ({
+          field: fieldOf(machine, field),
+          message,
+        })),
+  );
+  if (errors.length > 0) {
+    const names =
+      machines.length > 3 ? `${machines.length} machines` : machines.map((m) => `"${m.name}"`).join(", ");
+    return fail("invalid", `profile "${name}" does not render for ${names}`, errors);
+  }
+  const confirmed = checkConfirmation(sql, context, machines, order.confirmCount);
+  if (!confirmed.ok) return confirmed;
+
+  const attempts: Attempt[] = [];
+  const busy: FieldError[] = [];
+  for (const machine of machines) {
+    const id = mintId();
+    const active = passTime(sql, findActiveAttempt(sql, machine.id)?.attempt ?? null, now);
+    if (active !== null && isActive(active)) {
+      if (order.supersede !== active.id) {
+        const message = `attempt ${active.id} is ${active.state}; name it in "supersede" to replace it`;
+        busy.push({ field: fieldOf(machine, "supersede"), message });
+        continue;
+      }
+      saveAttempt(sql, advance(active, { type: "supersede", by: id }, now).attempt);
+      noteOrder(sql, active, "superseded", { by: id }, now);
+    } else if (order.supersede !== undefined) {
+      return fail("conflict", `attempt "${order.supersede}" is not this machine's active attempt`, [
+        { field: "supersede", message: "names no active attempt of this machine" },
+      ]);
+    }
+    const attempt = createAttempt({
+      id,
+      machineId: machine.id,
+      profile: name,
+      profileRevision: revision,
+      now,
+      ttlMs: order.ttlSeconds * 1_000,
+      installDeadlineMs: (document.installDeadlineSeconds ?? 14_400) * 1_000,
+      retries: order.retries,
+    });
+    insertAttempt(sql, attempt, order.pinned);
+    noteOrder(sql, attempt, "armed", { profile: `${name}@${revision}`, by: order.by }, now);
+    attempts.push(attempt);
+  }
+  if (busy.length > 0) return fail("attempt-active", busy.map((error) => error.message).join("; "), busy);
+  if (key !== undefined) {
+    noteIdempotent(
+      sql,
+      key,
+      attempts.map(({ id }) => id),
+      now,
+    );
+  }
+  return ok({ attempts, created: true });
+}
+
+/** Stores what time alone made of an attempt. */
+export function passTime(sql: SqlStorage, attempt: Attempt | null, now: number): Attempt | null {
+  if (attempt === null) return null;
+  const transition = advance(attempt, { type: "tick" }, now);
+  if (transition.kind === "moved") {
+    saveAttempt(sql, transition.attempt);
+    const name = transition.attempt.state === "stalled" ? "stalled" : "expired";
+    noteOrder(sql, transition.attempt, name, {}, now);
+  }
+  return transition.attempt;
+}
+
+/** Puts what became of an order into the timeline. */
+export function noteOrder(
+  sql: SqlStorage,
+  attempt: Attempt,
+  name: "armed" | "disarmed" | "superseded" | "expired" | "stalled",
+  detail: EventDetail,
+  now: number,
+): void {
+  const mac = findMachine(sql, attempt.machineId)?.macs[0] ?? null;
+  recordOwnEvent(sql, { mac, attempt: attempt.id, stage: "decision", name, detail }, now);
+}
+
+/**
+ * Keeps a slip from wiping more machines than was meant: beyond the site's
+ * limit within its window, or where one is protected, whoever orders must say
+ * how many there are. A number that is given must be right in any case.
+ */
+function checkConfirmation(
+  sql: SqlStorage,
+  { site, now }: OrderContext,
+  machines: readonly SiteMachine[],
+  confirmCount: number | undefined,
+): Result<null> {
+  if (confirmCount === machines.length) return ok(null);
+  const reasons: string[] = [];
+  if (confirmCount !== undefined) reasons.push(`confirmCount is ${confirmCount}`);
+  const { machines: limit, windowMinutes } = site.armLimit;
+  const recent = machinesArmedSince(sql, now - windowMinutes * 60_000);
+  const total = new Set([...recent, ...machines.map(({ id }) => id)]).size;
+  if (total > limit) {
+    reasons.push(
+      `${total} machines within ${windowMinutes} minutes are more than the site's limit of ${limit}`,
+    );
+  }
+  const guarded = machines.filter((machine) => machine.protected === true);
+  if (guarded.length > 0) {
+    const names = guarded.slice(0, 5).map(({ name }) => `"${name}"`);
+    reasons.push(`protected: ${names.join(", ")}${guarded.length > 5 ? " …" : ""}`);
+  }
+  if (reasons.length === 0) return ok(null);
+  return fail("confirmation-required", `this arms ${machines.length} machines; ${reasons.join("; ")}`, [
+    { field: "confirmCount", message: `must be ${machines.length} to confirm` },
+  ]);
+}
