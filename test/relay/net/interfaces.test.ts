@@ -44,7 +44,7 @@ describe("readInterface", () => {
       const lab = await createLab();
       try {
         // Its only port is a tap that no machine holds: a bridge without a carrier.
-      await lab.addTap();
+        await lab.addTap();
         const link = await lab.exec("ip", ["-o", "link", "show", lab.lanInterface]);
         expect(link).toContain("NO-CARRIER");
         const program = `import { readInterface } from ${JSON.stringify(
