@@ -10,6 +10,10 @@ export type Env = {
   readonly ADMIN_TOKEN: string;
   /** `kid:base64url(32 bytes)`, comma-separated; the first one signs, all verify. */
   readonly IMAGE_KEYS: string;
+  /** For images that are delivered by redirect: the bucket by its S3 API, see `S3Access`. */
+  readonly S3_BUCKET_URL?: string;
+  readonly S3_ACCESS_KEY_ID?: string;
+  readonly S3_SECRET_ACCESS_KEY?: string;
   /** Of the same form; the first one encrypts secrets, all decrypt. */
   readonly SECRET_KEYS: string;
 };

@@ -4,6 +4,7 @@ import { parseCidr } from "../core/boot/attestation.ts";
 import { MAX_EVENTS_PER_POST, EVENT_NAMES, STAGES } from "../core/relay-protocol/events.ts";
 import { FIRMWARE_CLASSES } from "../core/relay-protocol/state.ts";
 import { ROLES } from "./access.ts";
+import { isPublicOrigin } from "./upstream.ts";
 
 /** Names of sites, machines, profiles, templates and images: they stand in URLs and file names. */
 export const nameSchema = z
@@ -136,14 +137,39 @@ export const templateSchema = z.strictObject({ text: z.string().max(262_144) });
 export type TemplateDocument = z.infer<typeof templateSchema>;
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits");
-export const imageSchema = z.strictObject({
-  files: z
-    .record(filePathSchema, z.strictObject({ sha256: sha256Schema }))
-    .refine((files) => Object.keys(files).length > 0, "an image has at least one file"),
+const originSchema = z
+  .string()
+  .refine(isPublicOrigin, "an origin is https:// and a public host name, without a path");
+const storedFileSchema = z.strictObject({ sha256: sha256Schema });
+const upstreamFileSchema = z.strictObject({
+  url: z.url({ protocol: /^https$/ }).max(2_000),
+  sha256: sha256Schema,
+  sizeBytes: z.int().min(0),
 });
+export const imageSchema = z
+  .strictObject({
+    files: z
+      .record(filePathSchema, z.union([storedFileSchema, upstreamFileSchema]))
+      .refine((files) => Object.keys(files).length > 0, "an image has at least one file"),
+    /** How machines without a relay get uploaded files: through the Worker, or from the bucket itself. */
+    delivery: z.enum(["stream", "redirect"]).default("stream"),
+    /** Where files with a `url` may come from, redirects included. */
+    origins: z.array(originSchema).max(8).default([]),
+  })
+  .superRefine(({ files, origins }, context) => {
+    for (const [path, file] of Object.entries(files)) {
+      if (!("url" in file) || origins.includes(new URL(file.url).origin)) continue;
+      const message = "is of no origin that the image lists in `origins`";
+      context.addIssue({ code: "custom", path: ["files", path, "url"], message });
+    }
+  });
 export const completeUploadSchema = z.strictObject({
   sha256: sha256Schema,
-  parts: z.array(z.strictObject({ part: z.int().min(1).max(10_000), etag: z.string().max(200) })).min(1),
+  /** In their order; by default all that arrived. */
+  parts: z
+    .array(z.strictObject({ part: z.int().min(1).max(10_000), etag: z.string().max(200) }))
+    .min(1)
+    .optional(),
 });
 
 /** Several machines at once: all of it happens, or nothing. */

@@ -8,7 +8,7 @@ import { fail, ok, type Result } from "../problem.ts";
 import type { RevisionKind } from "../revisions.ts";
 import type { SiteSettings } from "../schemas.ts";
 import { openSecret, sealSecret } from "../secret-box.ts";
-import type { ImageFile } from "../site-object/pinned.ts";
+import type { StoredFile } from "../site-object/pinned.ts";
 import { listAudit, recordAudit, type AuditDetail, type AuditEntry } from "./audit.ts";
 import {
   deleteHead,
@@ -22,6 +22,7 @@ import {
   type Revision,
 } from "./heads.ts";
 import { CONTROL_MIGRATIONS } from "./schema.ts";
+import { discardUpload } from "../upload-bytes.ts";
 import {
   deleteSecret,
   findSecret,
@@ -33,7 +34,19 @@ import {
 } from "./secrets.ts";
 import { deleteSite, findSite, listSites, noSite, putSite, type Site, type Tagged } from "./sites.ts";
 import { addToken, deleteToken, findCaller, findToken, listTokens, type TokenInfo } from "./tokens.ts";
-import { beginUpload, endUpload, filesByHash, findUpload, type Upload } from "./uploads.ts";
+import {
+  abandonedUploads,
+  beginUpload,
+  endUpload,
+  filesByHash,
+  findUpload,
+  listParts,
+  listUploads,
+  nextAbandonment,
+  notePart,
+  type Upload,
+  type UploadPart,
+} from "./uploads.ts";
 
 /** One page of a list. */
 type Page = { readonly after: string; readonly limit: number };
@@ -231,19 +244,48 @@ export class ControlObject extends DurableObject<Env> {
 
   // --- Files of images ---------------------------------------------------------
 
-  beginUpload(upload: Upload): void {
+  async beginUpload(upload: Upload): Promise<void> {
     beginUpload(this.sql, upload, Date.now());
+    await this.scheduleAlarm();
+  }
+
+  listUploads(image: string, path: string): { uploadId: string; startedAt: string }[] {
+    return listUploads(this.sql, image, path);
+  }
+
+  noteUploadPart(id: string, part: UploadPart): void {
+    notePart(this.sql, id, part);
+  }
+
+  listUploadParts(id: string): UploadPart[] {
+    return listParts(this.sql, id);
   }
 
   getUpload(id: string, image: string, path: string): Result<Upload> {
     return findUpload(this.sql, id, image, path);
   }
 
-  endUpload(id: string, file: ImageFile | null): void {
-    endUpload(this.sql, id, file);
+  endUpload(id: string, file: StoredFile | null): StoredFile | null {
+    return endUpload(this.sql, id, file);
   }
 
-  filesByHash(hashes: string[]): Record<string, ImageFile> {
+  filesByHash(hashes: string[]): Record<string, StoredFile> {
     return filesByHash(this.sql, hashes);
+  }
+
+  // --- Time ----------------------------------------------------------------------
+
+  /** Removes what abandoned uploads left. Idempotent: one that fails is found again by its age. */
+  override async alarm(): Promise<void> {
+    for (const upload of abandonedUploads(this.sql, Date.now())) {
+      await discardUpload(this.env.IMAGES, upload);
+      endUpload(this.sql, upload.id, null);
+    }
+    await this.scheduleAlarm();
+  }
+
+  private async scheduleAlarm(): Promise<void> {
+    const at = nextAbandonment(this.sql);
+    if (at !== null) await this.ctx.storage.setAlarm(at);
   }
 }

@@ -73,4 +73,15 @@ export const CONTROL_MIGRATIONS: readonly string[] = [
     detail TEXT NOT NULL
   );
   `,
+  // Uploads can be resumed, and abandoned ones are found by their age.
+  `
+  CREATE TABLE upload_parts (
+    upload_id TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    PRIMARY KEY (upload_id, part)
+  );
+  CREATE INDEX uploads_by_age ON uploads (started_at);
+  `,
 ];

@@ -21,9 +21,9 @@ export function createDirectRoutes(clientRoutes: Hono<App>): Hono<App> {
     throw error;
   });
   direct.use("/:token/*", readBootToken);
-  direct.get("/:token/boot.ipxe", async (c) => await stageOne(c, ""));
+  direct.get("/:token/boot.ipxe", async (c) => await stageOne(c, false));
   // iPXE 2.0 runs it first, where it lies beside what iPXE itself was loaded from.
-  direct.get("/:token/f/autoexec.ipxe", async (c) => await stageOne(c, "../"));
+  direct.get("/:token/f/autoexec.ipxe", async (c) => await stageOne(c, true));
   direct.route("/:token", clientRoutes);
   direct.all("*", () => refused());
   return direct;
@@ -38,9 +38,9 @@ const readBootToken = createMiddleware<App>(async (c, next) => {
   return await next();
 });
 
-async function stageOne(c: AppContext, base: string): Promise<Response> {
+async function stageOne(c: AppContext, isAutoexec: boolean): Promise<Response> {
   const { credential } = c.get("client");
   const site = forClient(c, await siteObject(c.env, credential.siteId).openStageOne(credential));
-  const script = renderStageOne({ ...site, base, jitter: Math.random });
+  const script = renderStageOne({ ...site, isAutoexec, jitter: Math.random });
   return c.body(script, 200, { "content-type": "text/plain; charset=utf-8", "cache-control": NO_STORE });
 }

@@ -1,100 +1,70 @@
 import { Hono } from "hono";
-import { mintId } from "../credentials.ts";
-import { controlObject } from "../env.ts";
-import { check, pathName, queryInteger, readBody, taggedJson, type App, type AppContext } from "../http.ts";
-import { measureFile } from "../measure-file.ts";
-import { ProblemError, unwrap, type FieldError } from "../problem.ts";
-import { completeUploadSchema, filePathSchema, imageSchema, nameSchema } from "../schemas.ts";
-import type { ImageFile, ImageManifest } from "../site-object/pinned.ts";
+import type * as z from "zod";
+import { controlObject, type Env } from "../env.ts";
+import { readBody, taggedJson, type App } from "../http.ts";
+import { s3Access } from "../presign.ts";
+import { ProblemError, type FieldError } from "../problem.ts";
+import { imageSchema } from "../schemas.ts";
+import type { ImageManifest, StoredFile, UpstreamFile } from "../site-object/pinned.ts";
 import { readDocument, storeDocument } from "./documents.ts";
+import { uploadRoutes } from "./uploads.ts";
 
 /**
- * `/api/v1/images`. Files are uploaded in parts and read back; an image is then
- * PUT as a set of file hashes, so that half an upload is never visible.
+ * `/api/v1/images`. Files are uploaded and read back, or live elsewhere; an
+ * image is then PUT as a set of files, so that half an upload is never visible.
  */
 export const imageApiRoutes = new Hono<App>()
   .get("/:name", async (c) => {
     const { head, document } = await readDocument<ImageManifest>(c, "image");
-    const files = Object.entries(document.files).map(
-      ([path, { sizeBytes, sha256 }]) => [path, { sizeBytes, sha256 }] as const,
-    );
-    return taggedJson(c, head.revision, { ...head, files: Object.fromEntries(files) });
+    const { files, delivery = "stream", origins = [] } = document;
+    return taggedJson(c, head.revision, { ...head, files: describeFiles(files), delivery, origins });
   })
 
   .put("/:name", async (c) => {
-    const { files } = await readBody(c, imageSchema);
-    const known = await controlObject(c.env).filesByHash(Object.values(files).map(({ sha256 }) => sha256));
-    const errors: FieldError[] = [];
-    const manifest: { files: Record<string, ImageFile> } = { files: {} };
-    for (const [path, { sha256 }] of Object.entries(files)) {
-      const file = known[sha256];
-      if (file === undefined)
-        errors.push({ field: `files.${path}.sha256`, message: "no such file was uploaded" });
-      else manifest.files[path] = file;
-    }
-    if (errors.length > 0) {
-      throw new ProblemError({ type: "invalid", detail: "upload the files first", errors });
-    }
+    const manifest = await resolveImage(c.env, await readBody(c, imageSchema));
     return await storeDocument(c, "image", manifest);
   })
 
-  .post("/:name/files/:path{.+}", async (c) =>
-    c.req.query("uploadId") === undefined ? await beginUpload(c) : await completeUpload(c),
-  )
+  .route("/:name/files", uploadRoutes);
 
-  .put("/:name/files/:path{.+}", async (c) => {
-    const upload = await uploadOfPath(c);
-    const part = queryInteger(c, "part", 0, 10_000);
-    const body = c.req.raw.body;
-    if (part < 1 || body === null || c.req.header("content-length") === undefined) {
-      throw new ProblemError({
-        type: "bad-request",
-        detail: "a part has a number from 1 and a body of known length",
-      });
-    }
-    const multipart = c.env.IMAGES.resumeMultipartUpload(upload.object, upload.r2UploadId);
-    const { etag } = await multipart.uploadPart(part, body);
-    return c.json({ part, etag });
+/**
+ * An image as it is stored: uploaded files by what was read back of them.
+ *
+ * @throws ProblemError `invalid`, naming every file that was not uploaded
+ */
+async function resolveImage(
+  env: Env,
+  { files, delivery, origins }: z.infer<typeof imageSchema>,
+): Promise<ImageManifest> {
+  const hashes = Object.values(files).flatMap((file) => ("url" in file ? [] : [file.sha256]));
+  const known = await controlObject(env).filesByHash(hashes);
+  const errors: FieldError[] = [];
+  if (delivery === "redirect" && s3Access(env) === null) {
+    const message = "needs S3_BUCKET_URL, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY, see docs/deploy.md";
+    errors.push({ field: "delivery", message });
+  }
+  const resolved: Record<string, StoredFile | UpstreamFile> = {};
+  for (const [path, file] of Object.entries(files)) {
+    const found = "url" in file ? file : known[file.sha256];
+    if (found !== undefined) resolved[path] = found;
+    else errors.push({ field: `files.${path}.sha256`, message: "no such file was uploaded" });
+  }
+  if (errors.length > 0) {
+    const detail = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
+    throw new ProblemError({ type: "invalid", detail, errors });
+  }
+  return {
+    files: resolved,
+    ...(delivery === "redirect" && { delivery }),
+    ...(origins.length > 0 && { origins }),
+  };
+}
+
+/** Files as the API shows them: not where in the bucket they are. */
+function describeFiles(files: ImageManifest["files"]): object {
+  const described = Object.entries(files).map(([path, file]) => {
+    const { sizeBytes, sha256 } = file;
+    return [path, { sizeBytes, sha256, ...("url" in file && { url: file.url }) }] as const;
   });
-
-async function beginUpload(c: AppContext): Promise<Response> {
-  const [image, path] = [pathName(c, "name", nameSchema), check(filePathSchema, c.req.param("path"))];
-  if (c.req.query("uploads") === undefined) {
-    throw new ProblemError({
-      type: "bad-request",
-      detail: "POST …?uploads begins an upload, POST …?uploadId= completes it",
-    });
-  }
-  const id = mintId();
-  const object = `files/${id}`;
-  const multipart = await c.env.IMAGES.createMultipartUpload(object);
-  await controlObject(c.env).beginUpload({ id, image, path, object, r2UploadId: multipart.uploadId });
-  return c.json({ uploadId: id }, 201);
-}
-
-async function completeUpload(c: AppContext): Promise<Response> {
-  const upload = await uploadOfPath(c);
-  const { sha256, parts } = await readBody(c, completeUploadSchema);
-  const multipart = c.env.IMAGES.resumeMultipartUpload(upload.object, upload.r2UploadId);
-  await multipart.complete(parts.map(({ part, etag }) => ({ partNumber: part, etag })));
-  const object = await c.env.IMAGES.get(upload.object);
-  if (object === null)
-    throw new ProblemError({ type: "unavailable", detail: "the uploaded file is not readable yet" });
-
-  // What counts is what can be read back, not what was sent.
-  const file: ImageFile = { ...(await measureFile(object.body)), object: upload.object };
-  const control = controlObject(c.env);
-  if (file.sha256 !== sha256) {
-    await c.env.IMAGES.delete(upload.object);
-    await control.endUpload(upload.id, null);
-    const message = `the ${file.sizeBytes} bytes that arrived have the hash ${file.sha256}; upload again`;
-    throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "sha256", message }] });
-  }
-  await control.endUpload(upload.id, file);
-  return c.json({ path: upload.path, sizeBytes: file.sizeBytes, sha256: file.sha256 }, 201);
-}
-
-async function uploadOfPath(c: AppContext) {
-  const [image, path] = [pathName(c, "name", nameSchema), check(filePathSchema, c.req.param("path"))];
-  return unwrap(await controlObject(c.env).getUpload(c.req.query("uploadId") ?? "", image, path));
+  return Object.fromEntries(described);
 }

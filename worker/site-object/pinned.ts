@@ -1,9 +1,16 @@
 import type { Profile, Variables } from "../../core/boot/model.ts";
 
 /** What one image holds; immutable, in KV under its revision. */
-export type ImageManifest = { readonly files: Readonly<Record<string, ImageFile>> };
+export type ImageManifest = {
+  readonly files: Readonly<Record<string, StoredFile | UpstreamFile>>;
+  /** `redirect`: machines without a relay fetch stored files from the bucket itself, by a presigned URL. */
+  readonly delivery?: "redirect";
+  /** Origins that files may come from, redirects included. */
+  readonly origins?: readonly string[];
+};
 
-export type ImageFile = {
+/** A file that was uploaded and read back. */
+export type StoredFile = {
   readonly sizeBytes: number;
   /** Of the whole file, hexadecimal. */
   readonly sha256: string;
@@ -11,6 +18,14 @@ export type ImageFile = {
   readonly chunks: readonly string[];
   /** Key of the R2 object. */
   readonly object: string;
+};
+
+/** A file that lives elsewhere: streamed from there, and checked on the way. */
+export type UpstreamFile = {
+  readonly sizeBytes: number;
+  /** Of the whole file, hexadecimal. */
+  readonly sha256: string;
+  readonly url: string;
 };
 
 /**
