@@ -151,7 +151,8 @@ export async function addImage(
   await api.request("PUT", `/images/${name}`, { files: uploaded });
 }
 
-async function freePort(host: string): Promise<number> {
+/** A port that is free at the moment. */
+export async function freePort(host: string): Promise<number> {
   return await new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", reject);

@@ -198,6 +198,8 @@ describe("boot files", () => {
     const { status, text } = await ask("/f/autoexec.ipxe");
     expect(status).toBe(200);
     expect(text).toContain(" ../boot/${netX/mac:hexhyp}/script.ipxe?");
+    expect(text).toContain("isset ${netX/ip} || dhcp ||\nchain ");
+    expect((await ask("/boot.ipxe")).text).not.toContain("dhcp");
     expect((await request("GET", "/f/autoexec.ipxe", { token: relay.credential })).status).toBe(404);
   });
 });

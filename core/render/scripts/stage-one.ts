@@ -7,8 +7,11 @@ export type StageOneOptions = {
    * between tries; a try that hangs adds at most `TRY_TIMEOUT_MS` each.
    */
   readonly bootWaitSeconds: number | null;
-  /** Leads from the script's own address to the client paths; empty for `/boot.ipxe`. */
-  readonly base?: string;
+  /**
+   * `/f/autoexec.ipxe`, a folder below `/boot.ipxe`: iPXE 2.0 runs it first of
+   * all, when it has no network yet and `netX` names no interface.
+   */
+  readonly isAutoexec?: boolean;
   /** Gives numbers in [0, 1): a site that comes back from a power cut must not ask all at once. */
   readonly jitter: () => number;
 };
@@ -29,10 +32,11 @@ const SCRIPT_URL =
  * growing, jittered pauses, and never stops at a prompt. `${netX/mac}` is the
  * interface that booted; `${net0/mac}` is not always.
  */
-export function renderStageOne({ bootWaitSeconds, base = "", jitter }: StageOneOptions): string {
+export function renderStageOne({ bootWaitSeconds, isAutoexec = false, jitter }: StageOneOptions): string {
   // A failed try leaves images behind, which a BIOS kernel would take for initrds.
   const attempt = [
-    `chain --autofree --timeout ${TRY_TIMEOUT_MS} ${base}${SCRIPT_URL} && goto leave ||`,
+    ...(isAutoexec ? ["isset ${netX/ip} || dhcp ||"] : []),
+    `chain --autofree --timeout ${TRY_TIMEOUT_MS} ${isAutoexec ? "../" : ""}${SCRIPT_URL} && goto leave ||`,
     "imgfree ||",
   ];
   const lines = ["#!ipxe", "echo pxedge: asking what to boot (${netX/mac})"];
