@@ -10,6 +10,7 @@ import { bootFileRoutes } from "./routes/boot-files.ts";
 import { createDirectRoutes } from "./routes/direct.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { machineRoutes } from "./routes/machines.ts";
+import { openApiRoutes } from "./routes/openapi.ts";
 import { orderRoutes } from "./routes/orders.ts";
 import { relayRoutes } from "./routes/relays.ts";
 import { secretRoutes } from "./routes/secrets.ts";
@@ -44,7 +45,8 @@ export function createApp(): Hono<App> {
   app.route("/s", createDirectRoutes(clientRoutes));
   // What relays ask for; joining is the one call without a credential.
   app.route("/", relayRoutes);
-  // What people and their tools ask for.
+  // What people and their tools ask for. The document that describes it is no secret.
+  app.route(API_PATH, openApiRoutes);
   const api = new Hono<App>();
   api.use(requireApiToken, auditChanges);
   api.route("/", auditRoutes);
