@@ -6,6 +6,7 @@ import type { Env } from "./env.ts";
 import { deriveSiteKeys } from "./image-keys.ts";
 import type { ScriptPlan } from "./site-object/boot.ts";
 import { renderKernelArgs } from "./site-object/render.ts";
+import { namesTree, signTree, withTree } from "./tree-url.ts";
 
 /**
  * The iPXE script of a decided boot, its image URLs signed for the site.
@@ -30,10 +31,13 @@ export async function formatBootScript(
     const path = `/i/${image.name}/${image.revision}/${file}`;
     return prefix + (await signImagePath({ ...signer!, siteId, path, expiresAt }));
   };
+  const view = namesTree(document.args)
+    ? withTree(plan.view, await signTree(env.IMAGE_KEYS, siteId, image, plan.urlsExpireAt))
+    : plan.view;
   return renderInstallScript({
     kernelUrl: await sign(document.kernel),
     initrdUrls: await Promise.all((document.initrds ?? []).map(sign)),
-    args: renderKernelArgs(pinned, plan.view),
+    args: renderKernelArgs(pinned, view),
     // An installer that fetches answers commits by the first one.
     ...(Object.keys(document.answers ?? {}).length === 0 && {
       commitUrl: `${prefix}/a/${capability}/${COMMIT_FILE}`,

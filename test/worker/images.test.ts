@@ -8,6 +8,7 @@ import { unwrap } from "../../worker/problem.ts";
 import { assembleUpload } from "../../worker/upload-bytes.ts";
 import {
   api,
+  capabilityOf,
   createProfiles,
   createSite,
   done,
@@ -66,6 +67,28 @@ describe("tree grants", () => {
       const reply = await get(`${tree.slice(0, i)}${flipped}${tree.slice(i + 1)}/linux`);
       expect(reply, `byte ${i} → ${flipped}`).toMatchObject(REFUSAL);
     }
+  });
+
+  test("kernel arguments and answers name the tree, until the attempt's last instant", async () => {
+    await done("PUT", "/templates/tree", {
+      text: "---\nkind: shell\ndescription: x\n---\ntree={{urls.tree}}\n",
+    });
+    const boot = { mode: "install", image: "debian-12", kernel: "linux" };
+    const answers = { "ks.cfg": { template: "tree" } };
+    await done("PUT", "/profiles/tree", {
+      ...boot,
+      args: "inst.repo={{urls.tree}} inst.ks={{urls.answers}}ks.cfg",
+      answers,
+    });
+    const mac = "52:54:00:00:00:01";
+    await done("PUT", `/sites/lab/machines/${mac}`, {});
+    await done("POST", `/sites/lab/machines/${mac}/arm`, { profile: "tree" });
+    const script = await relay.script(mac);
+    const pattern = /http:\/\/192\.168\.77\.1:8080(\/t\/[^ \n']+\/)/;
+    const tree = pattern.exec(script)![1]!;
+    expect((await get(`${tree}initrd.gz`)).text).toBe("\u0002".repeat(5000));
+    const answer = await relay.ask(mac, "GET", `/a/${capabilityOf(script)}/ks.cfg`);
+    expect(pattern.exec(answer.text)![1]).toBe(tree);
   });
 
   test("a key that signs no more still verifies while it is listed", async () => {

@@ -142,11 +142,13 @@ export function openAnswer(
     direct: boolean;
     /** In plain, those that this answer names. */
     secrets: Readonly<Record<string, string>>;
+    /** The image as a whole, where this answer names it. */
+    treePath: string | undefined;
     now: number;
   },
   request: AnswerRequest,
 ): AnswerOutcome {
-  const { site, direct, secrets, now } = context;
+  const { site, direct, secrets, treePath, now } = context;
   // Where nobody observed it, the capability itself says who asks, and only one that was handed out that way.
   const unobserved = direct || request.observedMac === null;
   const takesClaim = unobserved && takesClaims(site, direct, request.clientIp);
@@ -194,6 +196,7 @@ export function openAnswer(
             baseUrl: request.baseUrl,
             pinned,
             secrets,
+            treePath,
           }),
         );
   saveAttempt(sql, decision.attempt);

@@ -2,6 +2,7 @@ import type { RenderView } from "../../core/boot/view.ts";
 import { explainVariables, type ExplainedVariable } from "../../core/render/explain.ts";
 import { parseTemplate } from "../../core/render/parse.ts";
 import type { FieldError } from "../problem.ts";
+import { placeholderTree } from "../tree-url.ts";
 import { variableLevels, type SiteIdentity } from "./identity.ts";
 import type { SiteMachine } from "./machines.ts";
 import type { Pinned } from "./pinned.ts";
@@ -39,7 +40,8 @@ export function previewBoot(boot: {
 }): BootPreview {
   const { machine, site, pinned, attempt } = boot;
   const { capability } = PLACEHOLDERS;
-  const view = viewOf({ machine, site, pinned, ...PLACEHOLDERS, mac: machine.macs[0]! });
+  const treePath = placeholderTree(pinned);
+  const view = viewOf({ machine, site, pinned, ...PLACEHOLDERS, treePath, mac: machine.macs[0]! });
   const masked = { ...view, secret: maskSecrets(pinned) };
   const levels = variableLevels(site, pinned, machine);
   const answers: Record<string, AnswerPreview> = {};

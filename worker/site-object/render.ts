@@ -4,6 +4,7 @@ import { parseInlineTemplate, parseTemplate, type TemplateNode } from "../../cor
 import { TemplateError, type TemplateProblem } from "../../core/render/problems.ts";
 import { checkTemplate, renderTemplate } from "../../core/render/render.ts";
 import { ProblemError, type FieldError } from "../problem.ts";
+import { placeholderTree, withTree } from "../tree-url.ts";
 import { variableLevels, type SiteIdentity } from "./identity.ts";
 import type { SiteMachine } from "./machines.ts";
 import type { Pinned } from "./pinned.ts";
@@ -17,6 +18,8 @@ export function viewOf(boot: {
   capability: string;
   baseUrl: string;
   pinned: Pinned;
+  /** The image as a whole, see `signTree`. A script's is signed where the script is written. */
+  treePath?: string | undefined;
   /** In plain; only an answer has any: a script may be fetched again and again. */
   secrets?: Readonly<Record<string, string>>;
 }): RenderView {
@@ -25,7 +28,8 @@ export function viewOf(boot: {
     siteName: boot.site.name,
     variables: variableLevels(boot.site, boot.pinned, boot.machine).map(({ variables }) => variables),
   });
-  return { ...view, secret: boot.secrets ?? {} };
+  const named = { ...view, secret: boot.secrets ?? {} };
+  return boot.treePath === undefined ? named : withTree(named, boot.treePath);
 }
 
 /** Names of the secrets that a template names as `{{secret.NAME}}`. @throws TemplateError */
@@ -79,7 +83,12 @@ export function checkRender(boot: {
   secrets: Readonly<Record<string, string>>;
 }): FieldError[] {
   const { secrets, ...rest } = boot;
-  const scriptView = viewOf({ ...rest, ...PLACEHOLDERS, mac: boot.machine.macs[0]! });
+  const scriptView = viewOf({
+    ...rest,
+    ...PLACEHOLDERS,
+    treePath: placeholderTree(boot.pinned),
+    mac: boot.machine.macs[0]!,
+  });
   const answerView = { ...scriptView, secret: secrets };
   const errors: FieldError[] = [];
   const collect = (field: string, problems: () => readonly TemplateProblem[]) => {

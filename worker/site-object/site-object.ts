@@ -59,6 +59,7 @@ import {
   type RelayInfo,
 } from "./relays.ts";
 import { SITE_MIGRATIONS } from "./schema.ts";
+import { namesTree, signTree } from "../tree-url.ts";
 
 /** What every answer to a relay carries beside its own value. */
 export type ForRelay<T> = { readonly stateRevision: number; readonly value: T };
@@ -376,16 +377,30 @@ export class SiteObject extends DurableObject<Env> {
   async openAnswer(client: SiteCredential, request: AnswerRequest) {
     const direct = isDirect(client);
     // Before the transaction, as decrypting awaits; what a capability's attempt holds never changes.
-    const pinned = findByCapability(this.sql, request.secretHash)?.pinned;
-    const sealed = pinned === undefined ? {} : sealedSecretsOf(pinned, request.file);
+    const found = findByCapability(this.sql, request.secretHash);
+    const sealed = found === null ? {} : sealedSecretsOf(found.pinned, request.file);
     const secrets = await openSecrets(this.env.SECRET_KEYS, sealed);
+    const treePath = found === null ? undefined : await this.treePathOf(found, request.file);
     return this.forClient(client, (now) =>
-      openAnswer(this.sql, { site: this.identity(), direct, secrets, now }, request),
+      openAnswer(this.sql, { site: this.identity(), direct, secrets, treePath, now }, request),
     );
   }
 
   takeCallback(client: SiteCredential, request: CallbackRequest) {
     return this.forClient(client, (now) => takeCallback(this.sql, now, request));
+  }
+
+  /** A grant on the image, where the answer names it, until the attempt's last instant. */
+  private async treePathOf(
+    { attempt, pinned }: { attempt: Attempt; pinned: Pinned },
+    file: string,
+  ): Promise<string | undefined> {
+    const answers = pinned.profile.document.answers ?? {};
+    const template = Object.hasOwn(answers, file) ? answers[file]!.template : undefined;
+    if (template === undefined || pinned.image === null) return undefined;
+    if (!namesTree(pinned.templates[template]?.text)) return undefined;
+    const until = attempt.expiresAt + attempt.installDeadlineMs;
+    return await signTree(this.env.IMAGE_KEYS, this.identity().id, pinned.image, until);
   }
 
   // --- Time --------------------------------------------------------------------
