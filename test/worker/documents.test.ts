@@ -227,6 +227,22 @@ describe("rollback", () => {
     expect(never).toMatchObject({ status: 422, json: { errors: [{ field: "revision" }] } });
   });
 
+  test("of an image is as of any document, its ETag as well", async () => {
+    await createProfiles();
+    const first = await api("GET", "/images/debian-12");
+    const { linux } = first.json.files;
+    const files = { linux: { sha256: linux.sha256 } };
+    const etag = first.headers.get("etag")!;
+    expect((await api("PUT", "/images/debian-12", { files }, { "if-match": '"x"' })).status).toBe(412);
+    const changed = await api("PUT", "/images/debian-12", { files }, { "if-match": etag });
+    expect(changed.status, changed.text).toBe(200);
+    expect(changed.json.revision).not.toBe(first.json.revision);
+    const { revision } = first.json;
+    await done("POST", "/images/debian-12/rollback", { revision });
+    expect((await api("GET", "/images/debian-12")).headers.get("etag")).toBe(etag);
+    expect((await api("DELETE", "/images/debian-12", undefined, { "if-match": etag })).status).toBe(204);
+  });
+
   test("of a profile is refused where it names what is gone", async () => {
     await createProfiles();
     const { revision } = await done("GET", "/profiles/debian-12");
