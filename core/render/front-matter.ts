@@ -20,7 +20,7 @@ export type FrontMatter = {
 };
 
 /** Names the control plane gives to every template; a declared variable cannot take them. */
-export const SYSTEM_NAMES = ["machine", "site", "attempt", "urls", "secret"] as const;
+const SYSTEM_NAMES = ["machine", "site", "attempt", "urls", "secret"] as const;
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 

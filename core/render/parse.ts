@@ -14,7 +14,7 @@ const MAX_BLANKS = 1000;
 const LONG_BLANKS = new RegExp(`\\s{${MAX_BLANKS + 1}}`);
 
 /** Sections within sections; the limit keeps a hostile template from exhausting the stack. */
-export const MAX_DEPTH = 32;
+const MAX_DEPTH = 32;
 
 /** A place in the whole text, front matter included; both count from 1. */
 export type Place = { readonly line: number; readonly column: number };

@@ -10,7 +10,7 @@ import { valueProblem, withDefaults } from "./variables.ts";
  * How much a template may write, in characters as they are before escaping:
  * loops over large values could else fill the memory.
  */
-export const MAX_OUTPUT_LENGTH = 4 * 1024 * 1024;
+const MAX_OUTPUT_LENGTH = 4 * 1024 * 1024;
 
 /** How many pieces of a template may be walked, loops unrolled: those that write nothing count as well. */
 const MAX_STEPS = 1_000_000;

@@ -11,7 +11,7 @@ export type InstallScriptOptions = {
 };
 
 /** The kernel's command line must stay under this (x86's COMMAND_LINE_SIZE, with its final NUL). */
-export const MAX_KERNEL_ARGS_BYTES = 2048;
+const MAX_KERNEL_ARGS_BYTES = 2048;
 
 /**
  * Renders the script that starts an installer. Any failure ends it with an
