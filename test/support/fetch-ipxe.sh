@@ -5,6 +5,10 @@
 #
 #   test/support/fetch-ipxe.sh [DEST]      PXEDGE_IPXE_SUITE=trixie
 #
+# The end-to-end test over HTTPS wants iPXE 2.0 beside it:
+#
+#   PXEDGE_IPXE_SUITE=unstable test/support/fetch-ipxe.sh .lab/ipxe-unstable
+#
 # Only the package `ipxe` is downloaded, by apt and checked by apt, from the
 # mirror that this machine's own apt sources name; the machine's package lists
 # stay as they are. Does nothing when DEST already holds that suite's files.
