@@ -198,7 +198,7 @@ describe("D10 who a client is", () => {
     });
     const run = (steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[]): void => {
       const bench = new EngineBench();
-      const owners = new Map<string, { mac: string; until: number }>();
+      const owners = new Map<string, { mac: string; clientKey: string; until: number }>();
       for (const { machine, identity, kind, address: host, pauseMs } of steps) {
         bench.now += pauseMs;
         const mac = stranger(machine);
@@ -221,15 +221,20 @@ describe("D10 who a client is", () => {
           if (change.kind === "release") owners.delete(change.address);
           if (change.kind === "quarantine") owners.delete(change.quarantine.address);
           if (change.kind !== "bind") continue;
-          const { address, expiresAt } = change.lease;
+          const { address, clientKey, expiresAt } = change.lease;
+          // A client that takes another address has left the one before.
+          for (const [held, { clientKey: key }] of owners)
+            if (key === clientKey && held !== address) owners.delete(held);
           const owner = owners.get(address);
           expect(owner !== undefined && owner.until > bench.now ? owner.mac : mac).toBe(mac);
-          owners.set(address, { mac, until: expiresAt });
+          owners.set(address, { mac, clientKey, until: expiresAt });
           expect(bench.subnet.inRange(address)).toBe(true);
         }
       }
     };
-    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), run), { numRuns: 300 });
+    fc.assert(fc.property(fc.array(step, { maxLength: 60 }), run), {
+      numRuns: 300,
+    });
   });
 });
 
