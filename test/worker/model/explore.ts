@@ -11,6 +11,9 @@ declare module "vitest" {
   }
 }
 
+/** A run at length says how far it is. */
+const PROGRESS = 500;
+
 export type Outcome =
   | { readonly kind: "held"; readonly schedules: number }
   | {
@@ -33,8 +36,10 @@ export async function explore(
   options: { readonly schedules: number; readonly seed?: number | undefined; readonly shrink?: boolean },
 ): Promise<Outcome> {
   const { schedules: numRuns, seed, shrink = false } = options;
+  let done = 0;
   const property = fc.asyncProperty(schedules, async (schedule: Schedule) => {
     await site.run(schedule);
+    if (++done % PROGRESS === 0) console.info(`${done} schedules held`);
   });
   const details = await fc.check(property, {
     numRuns,

@@ -212,8 +212,12 @@ export class Oracle {
     const { attempt } = boot;
     if (attempt.over || this.isReplaced(boot) || (boot.committedBy === null && !boot.unsure)) return;
     if (boot.committedBy !== null && now >= boot.committedBy + INSTALL_DEADLINE_MS) return;
-    // Armed again by an earlier one: this one is a duplicate.
-    if (attempt.phase.kind === "open" && certain.callback(attempt.machine)) return;
+    if (attempt.phase.kind === "open") {
+      // Armed again by an earlier one: this one is a duplicate.
+      if (certain.callback(attempt.machine)) return;
+      // Or it follows a commit of this very step.
+      attempt.phase = { kind: "unknown" };
+    }
     attempt.failed.add(boot);
     attempt.roundAt = now;
     attempt.roundStep = this.step;

@@ -32,6 +32,8 @@ export default defineConfig({
   ],
   test: {
     include: ["test/worker/model/at-most-one-install.test.ts"],
+    // It would hand one mutant's modules to the next.
+    fsModuleCache: false,
     provide: {
       schedules: Number(SCHEDULES),
       ...(SEED !== undefined && { seed: Number(SEED) }),
