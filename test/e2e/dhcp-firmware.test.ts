@@ -148,7 +148,8 @@ describe.skipIf(lack !== undefined)(`UEFI firmware${lack === undefined ? "" : ` 
       const addresses = new Set(
         events.filter(({ name }) => name === "acknowledged").map(({ detail }) => detail["address"]),
       );
-      expect([...addresses]).toEqual(["192.168.77.50"]);
+      // Which one depends on whether the kernel still knows the machine before this one as a neighbour.
+      expect([...addresses]).toEqual([expect.stringMatching(/^192\.168\.77\.5\d$/)]);
     },
   );
 });
