@@ -136,9 +136,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the Idempotency-Key is ignored",
-    file: "worker/site-object/orders.ts",
-    from: "if (earlier.length > 0) return ok({ attempts: earlier, created: false });",
-    to: "if (earlier.length > 0) sql.exec('DELETE FROM idempotency WHERE key = ?', key);",
+    file: ATTEMPTS,
+    from: "SELECT attempt_id FROM idempotency WHERE key = ?",
+    to: "DELETE FROM idempotency WHERE key = ? RETURNING '' AS attempt_id",
   },
   {
     name: "no boot loop is ever seen",
