@@ -61,8 +61,9 @@ export async function startDev(options: { stateDir: string; step: RunStep }): Pr
     );
 
     const configFile = join(stateDir, "relay.yaml");
-    writeFileSync(configFile, formatRelayConfig(controlPlane.url, stateDir));
-    const config = parseRelayConfig(formatRelayConfig(controlPlane.url, stateDir), configFile);
+    const configText = formatRelayConfig(controlPlane.url, stateDir);
+    writeFileSync(configFile, configText);
+    const config = parseRelayConfig(configText, configFile);
     await step(
       "relay-join",
       async () => await joinOnce(api, controlPlane.url, config.stateDir),

@@ -9,10 +9,10 @@ import {
   LIVE_INSTALLER_ARGS,
   readCounter,
 } from "../support/lab/live-installer.ts";
+import { missingNeed } from "../relay/net/needs.ts";
 import { startMachine, type Machine, type MachineFirmware } from "../support/lab/machine.ts";
 import { createLab, type Lab } from "../support/lab/network.ts";
 import { startRecorder, type Recorder } from "../support/lab/recorder.ts";
-import { missingForVirtualMachines } from "./requirements.ts";
 import { addImage, startSite, type Site } from "./site.ts";
 
 const BOOT_FILES = "/usr/lib/ipxe";
@@ -35,16 +35,19 @@ CALLBACK={{callback}}
 HOLD_AFTER_ANSWER={{holdSeconds}}
 `;
 
-const missing = missingForVirtualMachines([
-  "/usr/bin/qemu-system-x86_64",
-  "/usr/share/OVMF/OVMF_CODE_4M.fd",
-  "/usr/bin/busybox",
-  `${BOOT_FILES}/snponly.efi`,
-]);
+const missing = missingNeed({
+  root: true,
+  programs: [
+    "/usr/bin/qemu-system-x86_64",
+    "/usr/share/OVMF/OVMF_CODE_4M.fd",
+    "/usr/bin/busybox",
+    `${BOOT_FILES}/snponly.efi`,
+  ],
+});
 
 /** (f): a disk is wiped at most once an arm, whatever is lost, cut or killed. */
-describe.skipIf(missing !== null)(
-  `an install that completes${missing === null ? "" : ` (skipped: ${missing})`}`,
+describe.skipIf(missing !== undefined)(
+  `an install that completes${missing === undefined ? "" : ` (skipped: ${missing})`}`,
   () => {
     let directory: string;
     let lab: Lab;

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { missingNeed } from "../relay/net/needs.ts";
 import { startMachine } from "../support/lab/machine.ts";
 import { createLab, type Lab } from "../support/lab/network.ts";
 import { startRecorder, type Recorder } from "../support/lab/recorder.ts";
-import { missingForVirtualMachines } from "./requirements.ts";
 import { addImage, startSite, type Site } from "./site.ts";
 
 const INSTALLER = "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64";
@@ -14,15 +14,18 @@ const BOOT_FILES = "/usr/lib/ipxe";
 const TEMPLATE = fileURLToPath(new URL("../../templates/preseed/debian-12.mustache", import.meta.url));
 const MIRROR_PORT = 8099;
 
-const missing = missingForVirtualMachines([
-  "/usr/bin/qemu-system-x86_64",
-  "/usr/share/OVMF/OVMF_CODE_4M.fd",
-  `${INSTALLER}/linux`,
-  `${BOOT_FILES}/snponly.efi`,
-]);
+const missing = missingNeed({
+  root: true,
+  programs: [
+    "/usr/bin/qemu-system-x86_64",
+    "/usr/share/OVMF/OVMF_CODE_4M.fd",
+    `${INSTALLER}/linux`,
+    `${BOOT_FILES}/snponly.efi`,
+  ],
+});
 
-describe.skipIf(missing !== null)(
-  `Debian's installer${missing === null ? "" : ` (skipped: ${missing})`}`,
+describe.skipIf(missing !== undefined)(
+  `Debian's installer${missing === undefined ? "" : ` (skipped: ${missing})`}`,
   () => {
     let directory: string;
     let lab: Lab;

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { missingNeed } from "../relay/net/needs.ts";
 import { startMachine } from "../support/lab/machine.ts";
 import { createLab, type Lab } from "../support/lab/network.ts";
-import { missingForVirtualMachines } from "./requirements.ts";
 import { addImage, startSite, type Site } from "./site.ts";
 
 /** iPXE of a newer Debian: the arm64 build, and a second version for x86-64. */
@@ -13,15 +13,18 @@ const BOOT_FILES = fileURLToPath(new URL("../../.lab/ipxe", import.meta.url));
 const TO_SCRIPT_MS = 180_000;
 const SECRET = "canary-5d1f";
 
-const missing = missingForVirtualMachines([
-  "/usr/bin/qemu-system-x86_64",
-  "/usr/bin/qemu-system-aarch64",
-  "/usr/share/AAVMF/AAVMF_CODE.fd",
-  join(BOOT_FILES, "ipxe-arm64.efi"),
-]);
+const missing = missingNeed({
+  root: true,
+  programs: [
+    "/usr/bin/qemu-system-x86_64",
+    "/usr/bin/qemu-system-aarch64",
+    "/usr/share/AAVMF/AAVMF_CODE.fd",
+    join(BOOT_FILES, "ipxe-arm64.efi"),
+  ],
+});
 
-describe.skipIf(missing !== null)(
-  `who gets which script${missing === null ? "" : ` (skipped: ${missing})`}`,
+describe.skipIf(missing !== undefined)(
+  `who gets which script${missing === undefined ? "" : ` (skipped: ${missing})`}`,
   () => {
     let directory: string;
     let lab: Lab;
