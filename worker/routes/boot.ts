@@ -1,7 +1,7 @@
 import { Hono } from "hono";
-import { formatBootScript } from "../boot-script.ts";
+import { createBootPlan } from "../boot-plan.ts";
 import { parseIpv4, parseMac, type Ipv4, type Mac } from "../../core/addresses.ts";
-import { renderLocalBoot } from "../../core/render/scripts/local-boot.ts";
+import { renderIpxe } from "../../core/render/scripts/ipxe.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
 import { parseCapability } from "../credentials.ts";
 import { siteObject } from "../env.ts";
@@ -33,7 +33,7 @@ bootRoutes.get("/boot/:mac/script.ipxe", async (c) => {
   // No machine has such an address, so it gets what an unknown machine gets.
   if (mac === undefined) {
     await requireClient(c);
-    return ipxe(c, renderLocalBoot());
+    return ipxe(c, renderIpxe({ kind: "local" }));
   }
   const { credential, prefix } = c.get("client");
   const plan = forClient(
@@ -46,7 +46,7 @@ bootRoutes.get("/boot/:mac/script.ipxe", async (c) => {
       baseUrl: baseUrl(c),
     }),
   );
-  return ipxe(c, await formatBootScript(c.env, { siteId: credential.siteId, prefix }, plan));
+  return ipxe(c, renderIpxe(await createBootPlan(c.env, { siteId: credential.siteId, prefix }, plan)));
 });
 
 bootRoutes.on(["GET", "HEAD", "POST"], "/a/:capability/:file{.+}", async (c) => {

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import * as z from "zod";
-import { formatBootScript } from "../boot-script.ts";
+import { renderIpxe } from "../../core/render/scripts/ipxe.ts";
+import { createBootPlan } from "../boot-plan.ts";
 import { siteObject } from "../env.ts";
 import { formatAttempt } from "../format-attempt.ts";
 import {
@@ -132,13 +133,11 @@ async function formatPreview(c: AppContext, siteId: string, preview: BootPreview
   let script: string | null = null;
   const problems: FieldError[] = [];
   try {
-    script = await formatBootScript(
-      c.env,
-      { siteId, prefix: "" },
+    const decided =
       document.mode === "local"
-        ? { kind: "local" }
-        : { kind: "install", pinned, view, capability, urlsExpireAt: 0 },
-    );
+        ? ({ kind: "local" } as const)
+        : ({ kind: "install", pinned, view, capability, urlsExpireAt: 0 } as const);
+    script = renderIpxe(await createBootPlan(c.env, { siteId, prefix: "" }, decided));
   } catch (error) {
     const found = findProblems(() => {
       throw error;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { renderInstallScript } from "../../../core/render/scripts/install-script.ts";
-import type { InstallScriptOptions } from "../../../core/render/scripts/install-script.ts";
+import { renderKernelBoot } from "../../../core/render/scripts/ipxe-kernel.ts";
+import type { KernelPlan } from "../../../core/boot/plan.ts";
 import { renderLocalBoot } from "../../../core/render/scripts/local-boot.ts";
 import { renderStageOne } from "../../../core/render/scripts/stage-one.ts";
 import { runIpxeScript } from "./ipxe-interpreter.ts";
@@ -115,7 +115,8 @@ describe("local boot", () => {
 });
 
 describe("install", () => {
-  const options: InstallScriptOptions = {
+  const options: KernelPlan = {
+    kind: "kernel",
     kernelUrl: "http://192.168.77.1:8080/i/debian-12/3f2a9c/linux?exp=1767225600&kid=k1&sig=AAAA",
     initrdUrls: [
       "http://192.168.77.1:8080/i/debian-12/3f2a9c/initrd.gz?exp=1767225600&kid=k1&sig=BBBB",
@@ -126,17 +127,17 @@ describe("install", () => {
   const commitUrl = "http://192.168.77.1:8080/a/CAP/commit";
 
   test("golden", async () => {
-    await expect(renderInstallScript(options)).toMatchFileSnapshot("goldens/install.ipxe");
+    await expect(renderKernelBoot(options)).toMatchFileSnapshot("goldens/install.ipxe");
   });
 
   test("golden, with a commit", async () => {
-    await expect(renderInstallScript({ ...options, commitUrl })).toMatchFileSnapshot(
+    await expect(renderKernelBoot({ ...options, commitUrl })).toMatchFileSnapshot(
       "goldens/install-commit.ipxe",
     );
   });
 
   test("the commit is the last download before boot, and its answer is no initrd", () => {
-    const { ran } = runIpxeScript(renderInstallScript({ ...options, commitUrl }), EFI, (words) =>
+    const { ran } = runIpxeScript(renderKernelBoot({ ...options, commitUrl }), EFI, (words) =>
       words[0] === "boot" ? null : 0,
     );
     expect(ran.slice(-3)).toEqual([`imgfetch --name commit ${commitUrl}`, "imgfree commit", "boot"]);
@@ -145,7 +146,7 @@ describe("install", () => {
   test.each(["kernel", "initrd", "imgfetch", "boot"])(
     "a failing %s ends it in error; nothing boots",
     (failing) => {
-      const script = renderInstallScript({ ...options, commitUrl });
+      const script = renderKernelBoot({ ...options, commitUrl });
       const { ran, status } = runIpxeScript(script, EFI, (words) => (words[0] === failing ? 1 : 0));
       expect(status).toBe(1);
       expect(commandsNamed(ran, "boot")).toHaveLength(failing === "boot" ? 1 : 0);
@@ -156,7 +157,7 @@ describe("install", () => {
   );
 
   test("initrds are named to the EFI stub, and BOOTIF stands before the installed system's arguments", () => {
-    const { ran } = runIpxeScript(renderInstallScript(options), EFI, () => 0);
+    const { ran } = runIpxeScript(renderKernelBoot(options), EFI, () => 0);
     const kernel = commandsNamed(ran, "kernel")[0]!.split(" ");
     expect(kernel.slice(4, 7)).toEqual(["initrd=initrd0", "initrd=initrd1", "BOOTIF=01-52-54-00-12-34-56"]);
     expect(commandsNamed(ran, "initrd").map((command) => command.split(" ")[2])).toEqual([
@@ -166,15 +167,15 @@ describe("install", () => {
   });
 
   test("white space and line ends between arguments become one blank", () => {
-    const script = renderInstallScript({ ...options, args: "\n a=1\n\n  b=2\t" });
+    const script = renderKernelBoot({ ...options, args: "\n a=1\n\n  b=2\t" });
     expect(script).toContain("BOOTIF=01-${netX/mac:hexhyp} a=1 b=2 || goto failed");
   });
 
   test("2,048 bytes of kernel arguments are too long, 2,047 are not", () => {
     const fixed = "initrd=initrd0 initrd=initrd1 BOOTIF=01-${netX/mac:hexhyp} ".length;
     const args = (length: number): string => "é".repeat(100) + "x".repeat(length - fixed - 200);
-    expect(() => renderInstallScript({ ...options, args: args(2047) })).not.toThrow();
-    expect(() => renderInstallScript({ ...options, args: args(2048) })).toThrow(
+    expect(() => renderKernelBoot({ ...options, args: args(2047) })).not.toThrow();
+    expect(() => renderKernelBoot({ ...options, args: args(2048) })).toThrow(
       expect.objectContaining({ code: "kernel-args-too-long", field: "args" }),
     );
   });
@@ -196,7 +197,7 @@ describe("install", () => {
     [{ args: "a=${net0/ip b" }, "args"],
     [{ args: "a=\0" }, "args"],
   ])("refuses %j", (change, field) => {
-    expect(() => renderInstallScript({ ...options, ...change })).toThrow(
+    expect(() => renderKernelBoot({ ...options, ...change })).toThrow(
       expect.objectContaining({ code: "unrenderable-value", field }),
     );
   });

@@ -1,7 +1,6 @@
-import { renderInstallScript } from "../core/render/scripts/install-script.ts";
-import { renderLocalBoot } from "../core/render/scripts/local-boot.ts";
-import { signImagePath } from "../core/sign/image-path.ts";
 import { COMMIT_FILE } from "../core/boot/answer.ts";
+import type { BootPlan } from "../core/boot/plan.ts";
+import { signImagePath } from "../core/sign/image-path.ts";
 import type { Env } from "./env.ts";
 import { deriveSiteKeys } from "./image-keys.ts";
 import type { ScriptPlan } from "./site-object/boot.ts";
@@ -9,16 +8,17 @@ import { renderKernelArgs } from "./site-object/render.ts";
 import { namesTree, signTree, withTree } from "./tree-url.ts";
 
 /**
- * The iPXE script of a decided boot, its image URLs signed for the site.
+ * What a decided boot loads, its image URLs signed for the site: for the
+ * renderer of the boot loader that asks.
  *
  * @param client `prefix` precedes every path: a signature speaks for the path without it
  */
-export async function formatBootScript(
+export async function createBootPlan(
   env: Env,
   { siteId, prefix }: { siteId: string; prefix: string },
   plan: ScriptPlan,
-): Promise<string> {
-  if (plan.kind === "local") return renderLocalBoot();
+): Promise<BootPlan> {
+  if (plan.kind === "local") return plan;
   const { pinned, capability } = plan;
   const { document } = pinned.profile;
   const { image } = pinned;
@@ -34,7 +34,8 @@ export async function formatBootScript(
   const view = namesTree(document.args)
     ? withTree(plan.view, await signTree(env.IMAGE_KEYS, siteId, image, plan.urlsExpireAt))
     : plan.view;
-  return renderInstallScript({
+  return {
+    kind: "kernel",
     kernelUrl: await sign(document.kernel),
     initrdUrls: await Promise.all((document.initrds ?? []).map(sign)),
     args: renderKernelArgs(pinned, view),
@@ -42,5 +43,5 @@ export async function formatBootScript(
     ...(Object.keys(document.answers ?? {}).length === 0 && {
       commitUrl: `${prefix}/a/${capability}/${COMMIT_FILE}`,
     }),
-  });
+  };
 }

@@ -1,21 +1,12 @@
+import type { KernelPlan } from "../../boot/plan.ts";
 import { CONTEXTS } from "../contexts.ts";
 import { ScriptError } from "./script-error.ts";
-
-export type InstallScriptOptions = {
-  readonly kernelUrl: string;
-  readonly initrdUrls: readonly string[];
-  /** Kernel arguments, rendered in the `kernel-args` context. May hold iPXE settings such as `${net0/ip}`. */
-  readonly args: string;
-  /** Fetched as the last thing before `boot`, for an installer that fetches no answer of its own. */
-  readonly commitUrl?: string;
-};
 
 /** The kernel's command line must stay under this (x86's COMMAND_LINE_SIZE, with its final NUL). */
 const MAX_KERNEL_ARGS_BYTES = 2048;
 
 /**
- * Renders the script that starts an installer. Any failure ends it with an
- * error, upon which stage one tries again: nothing falls through.
+ * Renders the script that starts a kernel. Any failure ends it with an error, upon which stage one tries again: nothing falls through.
  *
  * `initrd=NAME` is what a kernel's EFI stub finds its initrds by; `BOOTIF`
  * makes the installer use the NIC that booted. Both precede the profile's
@@ -24,12 +15,7 @@ const MAX_KERNEL_ARGS_BYTES = 2048;
  *
  * @throws ScriptError `unrenderable-value`, `kernel-args-too-long`
  */
-export function renderInstallScript({
-  kernelUrl,
-  initrdUrls,
-  args,
-  commitUrl,
-}: InstallScriptOptions): string {
+export function renderKernelBoot({ kernelUrl, initrdUrls, args, commitUrl }: KernelPlan): string {
   const names = initrdUrls.map((_, index) => `initrd${index}`);
   const kernelArgs = [
     ...names.map((name) => `initrd=${name}`),
@@ -59,10 +45,11 @@ export function renderInstallScript({
   lines.push(
     "boot || goto failed",
     ":failed",
-    "echo pxedge: the installer could not be started",
+    "echo pxedge: the kernel could not be started",
     "imgfree ||",
+    "exit 1",
+    "",
   );
-  lines.push("exit 1", "");
   return lines.join("\n");
 }
 

@@ -1,0 +1,17 @@
+import type { BootPlan } from "../../boot/plan.ts";
+import { renderKernelBoot } from "./ipxe-kernel.ts";
+import { renderLocalBoot } from "./local-boot.ts";
+
+/**
+ * Writes a plan down as an iPXE script.
+ *
+ * @throws ScriptError `unrenderable-value`, `kernel-args-too-long`
+ */
+export function renderIpxe(plan: BootPlan): string {
+  switch (plan.kind) {
+    case "local":
+      return renderLocalBoot();
+    case "kernel":
+      return renderKernelBoot(plan);
+  }
+}
