@@ -2,6 +2,7 @@ import * as z from "zod";
 import { parseIpv4, parseMac } from "../core/addresses.ts";
 import { parseCidr } from "../core/boot/attestation.ts";
 import { MAX_EVENTS_PER_POST, EVENT_NAMES, STAGES } from "../core/relay-protocol/events.ts";
+import { BOOT_FILE_NAME, BOOT_FILE_NAME_RULE } from "../core/pxe/boot-file-name.ts";
 import { FIRMWARE_CLASSES } from "../core/relay-protocol/state.ts";
 import { ROLES } from "./access.ts";
 import { isPublicOrigin } from "./upstream.ts";
@@ -38,7 +39,11 @@ const variablesSchema = z.record(
   z.union([z.string().max(65_536), z.number(), z.boolean()]),
 );
 
-const bootFilesSchema = z.partialRecord(z.enum(FIRMWARE_CLASSES), z.array(z.string().min(1).max(127)).min(1));
+/** By firmware class, in order of preference; checked here, as a relay can only fail to find them. */
+const bootFilesSchema = z.partialRecord(
+  z.enum(FIRMWARE_CLASSES),
+  z.array(z.string().regex(BOOT_FILE_NAME, BOOT_FILE_NAME_RULE)).min(1).max(16),
+);
 
 const cidrSchema = z
   .string()

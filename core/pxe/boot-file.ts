@@ -1,12 +1,15 @@
 import { type DhcpOption, OPTION, textOption } from "../dhcp-packet/index.ts";
-import type { BootFiles } from "../relay-protocol/state.ts";
+import type { BootFiles, FirmwareClass } from "../relay-protocol/state.ts";
 import type { BootClient } from "./boot-client.ts";
 
 /** What a client is told to load. */
 export type BootFileChoice =
-  /** A name under the TFTP root. */
+  /** A boot file by TFTP: a name under its root. */
   | { readonly kind: "file"; readonly file: string }
+  /** A boot file by HTTP. */
   | { readonly kind: "url"; readonly url: string }
+  /** What iPXE goes on with. */
+  | { readonly kind: "script"; readonly url: string }
   | { readonly kind: "none"; readonly reason: NoBootFileReason };
 
 /**
@@ -33,18 +36,56 @@ export type BootFileRequest = {
   readonly httpBase: string;
 };
 
+/** A row of the table below. */
+type Rule = {
+  readonly client: BootClient["kind"];
+  /** A feature that iPXE does not name among those it has. */
+  readonly lacks?: string;
+  readonly loads: "script" | "file-by-tftp" | "file-by-http" | "nothing";
+};
+
+/** What who loads: the first row that fits counts. */
+const RULES: readonly Rule[] = [
+  // A network card's own iPXE, built without HTTP, cannot fetch its script: it loads one that can.
+  { client: "ipxe", lacks: "http", loads: "file-by-tftp" },
+  { client: "ipxe", loads: "script" },
+  { client: "pxe", loads: "file-by-tftp" },
+  { client: "http", loads: "file-by-http" },
+  { client: "other", loads: "nothing" },
+];
+
 /** Chooses what a client loads: iPXE the script, others the first file available for their firmware. */
 export function chooseBootFile(request: BootFileRequest): BootFileChoice {
   const { client } = request;
-  if (client.kind === "other") return { kind: "none", reason: "not-a-boot-client" };
-  if (client.kind === "ipxe") return { kind: "url", url: request.scriptUrl };
-  if (client.firmware === null) return { kind: "none", reason: "unsupported-architecture" };
-  const files = request.override?.[client.firmware] ?? request.bootFiles[client.firmware] ?? [];
-  const file = files.find(request.available);
-  if (file === undefined) return { kind: "none", reason: "no-boot-file" };
-  return client.kind === "http"
-    ? { kind: "url", url: fileUrl(request.httpBase, file) }
-    : { kind: "file", file };
+  const { loads } = RULES.find((rule) => fits(rule, client))!;
+  if (loads === "nothing") return { kind: "none", reason: "not-a-boot-client" };
+  const script = { kind: "script", url: request.scriptUrl } as const;
+  if (loads === "script") return script;
+  const file = firstAvailable(client, request);
+  if (file !== undefined) {
+    return loads === "file-by-http"
+      ? { kind: "url", url: fileUrl(request.httpBase, file) }
+      : { kind: "file", file };
+  }
+  if (client.kind === "ipxe") return script;
+  return { kind: "none", reason: hasFirmware(client) ? "no-boot-file" : "unsupported-architecture" };
+}
+
+function fits({ client: kind, lacks }: Rule, client: BootClient): boolean {
+  if (client.kind !== kind) return false;
+  if (lacks === undefined) return true;
+  // One that names no feature at all does not say what it lacks.
+  return client.kind === "ipxe" && client.features.length > 0 && !client.features.includes(lacks);
+}
+
+function firstAvailable(client: BootClient, request: BootFileRequest): string | undefined {
+  if (!hasFirmware(client)) return undefined;
+  const files = request.override?.[client.firmware] ?? request.bootFiles[client.firmware];
+  return files?.find(request.available);
+}
+
+function hasFirmware(client: BootClient): client is BootClient & { readonly firmware: FirmwareClass } {
+  return client.kind !== "other" && client.firmware !== null;
 }
 
 function fileUrl(httpBase: string, file: string): string {

@@ -1,6 +1,7 @@
 import { isAbsolute } from "node:path";
 import { z } from "zod";
 
+import { BOOT_FILE_NAME, BOOT_FILE_NAME_RULE } from "../../core/pxe/boot-file-name.ts";
 import { FIRMWARE_CLASSES } from "../../core/relay-protocol/state.ts";
 import { completeDhcp, dhcp, port } from "./dhcp-schema.ts";
 import type { RelayConfig } from "./model.ts";
@@ -14,13 +15,7 @@ const interfaceName = z
   .string()
   .regex(/^[^\s/]{1,15}$/, "must be the name of a network interface, 1 to 15 characters without / or blanks");
 
-/** A name inside the TFTP root, e.g. `snponly.efi` or `arm64/ipxe.efi`; `file` holds 127 characters. */
-const bootFile = z
-  .string()
-  .regex(
-    /^(?!.*(?:^|\/)\.{0,2}(?:\/|$))[\x21-\x7e]{1,127}$/,
-    "must be a file name inside the TFTP root, without .. and at most 127 characters",
-  );
+const bootFile = z.string().regex(BOOT_FILE_NAME, BOOT_FILE_NAME_RULE);
 
 const interfaces = z
   .array(z.strictObject({ name: interfaceName, dhcp: dhcp.transform(completeDhcp) }))

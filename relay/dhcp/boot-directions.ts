@@ -35,12 +35,9 @@ export class BootDirections {
   }
 
   choose(client: DhcpClient, now: number): BootDirection {
-    if (client.boot.kind === "pxe" && this.#guard.isLooping(client.mac, now)) {
-      return { kind: "none", reason: "boot-loop" };
-    }
     const { bootFiles, available, site, reservations } = this.#options;
-    const override = reservations.machine(client.mac)?.bootFiles;
-    return chooseBootFile({
+    const override = reservations.machine(client.mac, client.boot.uuid)?.bootFiles;
+    const choice = chooseBootFile({
       client: client.boot,
       bootFiles: { ...bootFiles, ...site()?.site.bootFiles },
       available,
@@ -48,11 +45,18 @@ export class BootDirections {
       scriptUrl: `${this.#httpBase}/boot.ipxe`,
       httpBase: this.#httpBase,
     });
+    return isBootFile(choice) && this.#guard.isLooping(client.mac, now)
+      ? { kind: "none", reason: "boot-loop" }
+      : choice;
   }
 
   /** A client was acknowledged with this direction, and follows it. */
   followed(client: DhcpClient, direction: BootDirection, now: number): void {
-    if (client.boot.kind !== "pxe") this.#guard.arrived(client.mac);
-    else if (direction.kind === "file") this.#guard.loaded(client.mac, now);
+    if (isBootFile(direction)) this.#guard.loaded(client.mac, now);
+    else if (direction.kind === "script" || client.boot.kind === "other") this.#guard.arrived(client.mac);
   }
+}
+
+function isBootFile({ kind }: BootDirection): boolean {
+  return kind === "file" || kind === "url";
 }

@@ -24,7 +24,7 @@ export function clientEvent(
       arch: boot.arch,
       vendorClass: boot.vendorClass,
       userClass: boot.userClass.length === 0 ? null : boot.userClass.join(","),
-      bootFile: direction.kind === "file" ? direction.file : direction.kind === "url" ? direction.url : null,
+      bootFile: direction.kind === "file" ? direction.file : direction.kind === "none" ? null : direction.url,
       client: boot.kind,
       // A boot client that is given nothing to boot: the timeline shall say why.
       ...(direction.kind === "none" && boot.kind !== "other" && { reason: direction.reason }),

@@ -31,7 +31,7 @@ export class Reservations {
 
   /** Whether the site knows the machine: by its MAC, else by the UUID that its firmware tells. */
   isRegistered(mac: Mac, uuid: string | null): boolean {
-    return this.machine(mac) !== undefined || (uuid !== null && this.#byUuid.has(uuid));
+    return this.machine(mac, uuid) !== undefined;
   }
 
   /** How many machines the site knows that have no address of their own. */
@@ -46,9 +46,10 @@ export class Reservations {
     return this.#byAddress.keys();
   }
 
-  machine(mac: Mac): RelayMachine | undefined {
+  /** The machine that has a MAC, else the UUID that its firmware tells. */
+  machine(mac: Mac, uuid: string | null = null): RelayMachine | undefined {
     this.#refresh();
-    return this.#byMac.get(mac);
+    return this.#byMac.get(mac) ?? (uuid === null ? undefined : this.#byUuid.get(uuid));
   }
 
   /** The machine that alone may have an address. */

@@ -44,6 +44,47 @@ test("a relay gets the whole state once, then what changed, then what went", asy
   expect(await state(next.revision + 1000)).toMatchObject({ full: true });
 });
 
+test("boot files of the site and of a machine reach the relay, and go again", async () => {
+  const shim = { "efi-x86_64": ["shimx64.efi"], "efi-arm64": ["debian-installer/arm64/bootnetaa64.efi"] };
+  const relay = await createSite("lab", { bootFiles: { bios: ["pxelinux.0", "undionly.kpxe"] } });
+  await done("PUT", "/sites/lab/machines/a", { macs: ["525400000001"], bootFiles: shim });
+  const state = async () => (await request("GET", "/relay/v1/state", { token: relay.credential })).json;
+  expect(await state()).toMatchObject({
+    site: { bootFiles: { bios: ["pxelinux.0", "undionly.kpxe"] } },
+    machines: [{ name: "a", bootFiles: shim }],
+  });
+
+  await done("PATCH", "/sites/lab/machines/a", { bootFiles: { "efi-arm64": null } });
+  await done("PUT", "/sites/lab", { bootFiles: { bios: ["own.kpxe"] } });
+  const changed = await state();
+  expect(changed.site.bootFiles).toEqual({ bios: ["own.kpxe"] });
+  expect(changed.machines[0].bootFiles).toEqual({ "efi-x86_64": ["shimx64.efi"] });
+
+  await done("PATCH", "/sites/lab/machines/a", { bootFiles: null });
+  await done("PUT", "/sites/lab", {});
+  const without = await state();
+  expect(without.site).not.toHaveProperty("bootFiles");
+  expect(without.machines[0]).not.toHaveProperty("bootFiles");
+});
+
+test.each([
+  ["a path out of the root", { bios: ["../pxelinux.0"] }],
+  ["an absolute path", { bios: ["/pxelinux.0"] }],
+  ["a name with a blank", { bios: ["pxe linux.0"] }],
+  ["a name that no packet holds", { bios: ["x".repeat(128)] }],
+  ["a class that is none", { "efi-x64": ["shimx64.efi"] }],
+])("boot files that no relay could serve are refused: %s", async (_, bootFiles) => {
+  await createSite("lab");
+  const machine = { macs: ["525400000001"], bootFiles };
+  for (const reply of [
+    await api("PUT", "/sites/lab/machines/a", machine),
+    await api("PUT", "/sites/lab", { bootFiles }),
+  ]) {
+    expect(reply.status).toBe(422);
+    expect(reply.json.errors[0].field).toContain("bootFiles");
+  }
+});
+
 test("every answer to a relay says how new the state is", async () => {
   const relay = await createSite("lab");
   const revision = async () =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { OPTION, textOption, u16Option } from "../../../core/dhcp-packet/index.ts";
+import { bytesOption, OPTION, textOption, u16Option } from "../../../core/dhcp-packet/index.ts";
 import { type BootClient, classifyClient } from "../../../core/pxe/boot-client.ts";
 import { bootFileFields, type BootFileRequest, chooseBootFile } from "../../../core/pxe/boot-file.ts";
 import { request } from "./requests.ts";
@@ -11,6 +11,11 @@ function client(vendorClass: string, arch: number, userClass?: string): BootClie
   ];
   if (userClass !== undefined) options.push(textOption(OPTION.USER_CLASS, userClass));
   return classifyClient(request(options));
+}
+
+function ipxeWith(option175: number[]): BootClient {
+  const arch = u16Option(OPTION.CLIENT_SYSTEM_ARCHITECTURE, 7);
+  return classifyClient(request([arch, bytesOption(OPTION.ETHERBOOT, Uint8Array.from(option175))]));
 }
 
 const SCRIPT_URL = "http://192.168.77.1:8080/boot.ipxe";
@@ -59,10 +64,18 @@ describe("what a client loads", () => {
     "P29 iPXE on architecture %i gets the script, whatever files there are",
     (arch) => {
       const who = client("PXEClient", arch, "iPXE");
-      expect(choose(who)).toEqual({ kind: "url", url: SCRIPT_URL });
-      expect(choose(who, { available: () => false })).toEqual({ kind: "url", url: SCRIPT_URL });
+      expect(choose(who)).toEqual({ kind: "script", url: SCRIPT_URL });
+      expect(choose(who, { available: () => false })).toEqual({ kind: "script", url: SCRIPT_URL });
     },
   );
+
+  test("P29 iPXE that names its features and not HTTP gets a file that can fetch the script", () => {
+    const features = (...codes: number[]) => ipxeWith(codes.flatMap((code) => [code, 1, 1]));
+    expect(choose(features(21, 24))).toEqual({ kind: "file", file: "snponly.efi" });
+    expect(choose(features(21, 19))).toEqual({ kind: "script", url: SCRIPT_URL });
+    // Where there is no such file, what may still work.
+    expect(choose(features(21), { available: () => false })).toEqual({ kind: "script", url: SCRIPT_URL });
+  });
 
   test("P32 HTTP boot gets an absolute URL", () => {
     expect(choose(client("HTTPClient", 16))).toEqual({
@@ -95,7 +108,7 @@ describe("P28 a choice is said in file and 67, siaddr and 66", () => {
   });
 
   test("P32 a URL", () => {
-    expect(bootFileFields({ kind: "url", url: SCRIPT_URL }, "192.168.77.1")).toMatchObject({
+    expect(bootFileFields({ kind: "script", url: SCRIPT_URL }, "192.168.77.1")).toMatchObject({
       siaddr: "192.168.77.1",
       file: SCRIPT_URL,
     });

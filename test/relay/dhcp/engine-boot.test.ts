@@ -21,6 +21,7 @@ import {
 import { EngineBench, machine, SERVER } from "./support/engine-bench.ts";
 
 const BIOS = 0;
+const EFI_IA32 = 6;
 const EFI_X86_64 = 7;
 const EFI_ARM64 = 11;
 const HTTP_X86_64 = 16;
@@ -127,6 +128,32 @@ describe("boot options", () => {
     expect(offerTo(firmware(BIOS), bench).file).toBe("machine.kpxe");
     expect(offerTo(firmware(BIOS), bench, OTHER_MAC).file).toBe("site.kpxe");
     expect(offerTo(firmware(EFI_X86_64), bench, OTHER_MAC).file).toBe("snponly.efi");
+  });
+
+  it.each([
+    ["the shim", EFI_X86_64, "efi-x86_64", "shimx64.efi"],
+    ["GRUB's network image", EFI_ARM64, "efi-arm64", "debian-installer/arm64/grubaa64.efi"],
+    ["PXELINUX", BIOS, "bios", "pxelinux.0"],
+    ["a build of their own", EFI_IA32, "efi-ia32", "own/ipxe-ia32.efi"],
+  ])("%s, named by the machine or by the site", (_, arch, firmwareClass, file) => {
+    const bootFiles = { [firmwareClass]: [file] };
+    const ofSite = new EngineBench({ siteBootFiles: bootFiles });
+    const ofMachine = new EngineBench({
+      machines: [machine({ macs: [MAC], bootFiles })],
+    });
+    for (const bench of [ofSite, ofMachine]) {
+      expect(offerTo(firmware(arch), bench).file).toBe(file);
+      expect(offerTo(ipxe(arch), bench).file).toBe(`http://${SERVER}:8080/boot.ipxe`);
+    }
+  });
+
+  it("a machine that is registered by its UUID alone is known by it", () => {
+    // As option 97 has it: little-endian in its first three groups.
+    const uuid = "04030201-0605-0807-090a-0b0c0d0e0f10";
+    const bench = new EngineBench({
+      machines: [machine({ macs: [], uuid, bootFiles: { bios: ["own.0"] } })],
+    });
+    expect(offerTo(firmware(BIOS), bench).file).toBe("own.0");
   });
 
   it("an INFORM of a boot client is told what to boot, too", () => {
