@@ -1,27 +1,49 @@
+import type { Ipv4 } from "../../core/addresses.ts";
 import { encodeNetascii } from "../../core/tftp-packet/netascii.ts";
 import type { TftpMode } from "../../core/tftp-packet/packet.ts";
 import type { FileRefused, FileRoot } from "../boot-files/file-root.ts";
 import { memoryContent, streamedContent, type Content } from "./content.ts";
 import type { TftpLimits } from "./limits.ts";
 
-type ContentOutcome =
+/** What a client asks for. */
+export type ContentRequest = {
+  readonly name: string;
+  readonly mode: TftpMode;
+  readonly client: Ipv4;
+};
+
+export type ContentOutcome =
   | { readonly kind: "content"; readonly content: Content }
   | FileRefused
   /** Netascii needs the whole file in memory, and this one is too large for that. */
   | { readonly kind: "too-large-for-netascii" };
 
-/** Opens files for transfers; small ones are read once and shared. */
+/** Where the bytes of transfers come from. */
 export type ContentStore = {
-  /** @throws errors of the disk, such as EIO */
-  open(name: string, mode: TftpMode): Promise<ContentOutcome>;
+  /**
+   * May take its time: the client's repeated requests wait with the first.
+   *
+   * @throws what keeps it from telling, such as EIO; the client gets an ERROR, the operator the cause
+   */
+  open(request: ContentRequest): Promise<ContentOutcome>;
 };
 
+/** Asks `first`, and `second` for what that does not have. */
+export function withFallback(first: ContentStore, second: ContentStore): ContentStore {
+  return {
+    async open(request) {
+      const outcome = await first.open(request);
+      return outcome.kind === "refused" && outcome.reason === "missing" ? second.open(request) : outcome;
+    },
+  };
+}
+
 /**
- * Creates a store over `root`. A held file is known by path, size and
+ * Creates a store over `root`; small files are read once and shared. A held file is known by path, size and
  * modification time, so that a changed one is read anew; the least recently
  * used give way.
  */
-export function createContentStore(
+export function createFileStore(
   root: FileRoot,
   limits: Pick<TftpLimits, "maxCachedFileBytes" | "maxCacheBytes">,
 ): ContentStore {
@@ -70,7 +92,7 @@ export function createContentStore(
   }
 
   return {
-    async open(name, mode) {
+    async open({ name, mode }) {
       const found = await root.stat(name);
       if (found.kind === "refused") return found;
       if (found.sizeBytes <= limits.maxCachedFileBytes) {

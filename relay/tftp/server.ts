@@ -6,7 +6,7 @@ import { OPCODE, type TftpRequest } from "../../core/tftp-packet/packet.ts";
 import { FileRootError } from "../boot-files/errors.ts";
 import { openFileRoot } from "../boot-files/file-root.ts";
 import { createBudget } from "./budget.ts";
-import { createContentStore, type ContentStore } from "./content-store.ts";
+import { createFileStore, withFallback, type ContentStore } from "./content-store.ts";
 import { decodeOrUndefined } from "./datagram.ts";
 import { bindError, TftpError } from "./errors.ts";
 import { DEFAULT_TFTP_LIMITS, type TftpLimits } from "./limits.ts";
@@ -27,6 +27,8 @@ type TftpLog = Record<
 export type TftpServerOptions = {
   /** Folder of boot files; see `openFileRoot` for what is served of it. */
   readonly root: string;
+  /** Asked for names that the root does not have. */
+  readonly virtualFiles?: ContentStore;
   /** The interface's own address: requests to others are not seen, and answers leave from it. */
   readonly address: Ipv4;
   /** 69; another for `pxedge dev`; 0 takes a free one, which `start` tells. */
@@ -195,7 +197,9 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
 
   return {
     async start() {
-      const store = createContentStore(await openRoot(options.root), limits);
+      const files = createFileStore(await openRoot(options.root), limits);
+      const { virtualFiles } = options;
+      const store = virtualFiles === undefined ? files : withFallback(files, virtualFiles);
       const socket = await openListeningSocket(address, port);
       listening = socket;
       socket.on("message", (datagram, from) => {

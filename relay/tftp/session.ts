@@ -56,7 +56,11 @@ export function startSession(options: SessionOptions): Session {
   async function run(): Promise<SessionEnd> {
     const mode = parseMode(request.mode);
     if (mode === undefined) return { kind: "refused", refusal: BAD_MODE };
-    const outcome = await options.store.open(request.filename, mode);
+    const outcome = await options.store.open({
+      name: request.filename,
+      mode,
+      client: peer.address,
+    });
     if (abandoned && outcome.kind !== "content") return { kind: "dropped" };
     if (outcome.kind === "too-large-for-netascii") {
       return { kind: "refused", refusal: TOO_LARGE_FOR_NETASCII };
