@@ -1,7 +1,7 @@
 import { reset } from "cloudflare:test";
 import { afterEach, expect, test } from "vitest";
 import type { BootEvent } from "../../core/relay-protocol/events.ts";
-import { api, createSite, createProfiles, done, request } from "./control-plane.ts";
+import { api, createSite, createProfiles, done, request, sha256Of, upload } from "./control-plane.ts";
 
 afterEach(reset);
 
@@ -42,6 +42,39 @@ test("a relay gets the whole state once, then what changed, then what went", asy
     ["initrd.gz", 5000],
   ]);
   expect(await state(next.revision + 1000)).toMatchObject({ full: true });
+});
+
+test("a relay gets an image's manifest, with the hashes of its chunks and nothing of where it is kept", async () => {
+  const relay = await createSite("lab");
+  const chunk = new Uint8Array(1 << 20).fill(3);
+  const rest = new Uint8Array(10).fill(4);
+  const whole = new Uint8Array([...chunk, ...rest]);
+  const stored = await upload("tree", "big", [whole]);
+  const url = "https://mirror.example.org/linux";
+  const elsewhere = { url, sizeBytes: 7, sha256: "ab".repeat(32) };
+  const { revision } = await done("PUT", "/images/tree", {
+    files: { big: { sha256: stored }, "a/linux": elsewhere },
+    origins: ["https://mirror.example.org"],
+  });
+
+  const manifest = (token: string, name = revision) => request("GET", `/relay/v1/images/${name}`, { token });
+  const reply = await manifest(relay.credential);
+  expect(reply.json).toEqual({
+    files: {
+      big: {
+        sizeBytes: whole.length,
+        sha256: stored,
+        chunks: [await sha256Of(chunk), await sha256Of(rest)],
+      },
+      "a/linux": { sizeBytes: 7, sha256: "ab".repeat(32) },
+    },
+  });
+  expect(reply.headers.get("pxedge-state")).toMatch(/^\d+$/);
+  expect((await manifest(relay.credential, "0".repeat(32))).status).toBe(404);
+  expect((await manifest("pxr_nobody")).status).toBe(401);
+  const { items } = await done("GET", "/sites/lab/relays");
+  await done("DELETE", `/sites/lab/relays/${items[0].id}`);
+  expect((await manifest(relay.credential)).status).toBe(401);
 });
 
 test("boot files of the site and of a machine reach the relay, and go again", async () => {
