@@ -1,7 +1,5 @@
 import { formatHex } from "../core/bytes.ts";
-
-/** Chunks of an image file are verified one by one where it is delivered. */
-const CHUNK_BYTES = 1 << 20;
+import { IMAGE_CHUNK_BYTES } from "../core/relay-protocol/image-manifest.ts";
 
 /** Size and SHA-256 of a stream, of the whole and of each MiB, hexadecimal. */
 export async function measureFile(
@@ -10,7 +8,7 @@ export async function measureFile(
   const whole = new crypto.DigestStream("SHA-256");
   const writer = whole.getWriter();
   const chunks: string[] = [];
-  const chunk = new Uint8Array(CHUNK_BYTES);
+  const chunk = new Uint8Array(IMAGE_CHUNK_BYTES);
   let filled = 0;
   let sizeBytes = 0;
   const closeChunk = async () => {
@@ -22,11 +20,11 @@ export async function measureFile(
     sizeBytes += piece.length;
     await writer.write(piece);
     for (let offset = 0; offset < piece.length;) {
-      const part = piece.subarray(offset, offset + CHUNK_BYTES - filled);
+      const part = piece.subarray(offset, offset + IMAGE_CHUNK_BYTES - filled);
       chunk.set(part, filled);
       filled += part.length;
       offset += part.length;
-      if (filled === CHUNK_BYTES) await closeChunk();
+      if (filled === IMAGE_CHUNK_BYTES) await closeChunk();
     }
   }
   if (filled > 0) await closeChunk();
