@@ -3,7 +3,7 @@ import type { BootPlan } from "../core/boot/plan.ts";
 import { signImagePath } from "../core/sign/image-path.ts";
 import type { Env } from "./env.ts";
 import { deriveSiteKeys } from "./image-keys.ts";
-import type { ScriptPlan } from "./site-object/boot.ts";
+import type { ScriptPlan } from "./site-object/scripts.ts";
 import { renderKernelArgs } from "./site-object/render.ts";
 import { namesTree, signTree, withTree } from "./tree-url.ts";
 

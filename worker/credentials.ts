@@ -38,6 +38,14 @@ export function mintSecret(): string {
   return formatHex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
+/** A credential that is not given out yet; only the hash of its secret is stored. */
+export type NewCredential = { readonly id: string; readonly secret: string; readonly secretHash: string };
+
+export async function mintCredential(): Promise<NewCredential> {
+  const secret = mintSecret();
+  return { id: mintId(), secret, secretHash: await hashSecret(secret) };
+}
+
 /** SHA-256 of a text, hexadecimal. Secrets here are random, so that no salt or stretching is needed. */
 export async function hashSecret(secret: string): Promise<string> {
   return formatHex(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret))));

@@ -2,7 +2,7 @@ import { RELAY_HEADER } from "../core/relay-protocol/headers.ts";
 import { siteObject } from "./env.ts";
 import type { AppContext } from "./http.ts";
 import { unwrap, type Result } from "./problem.ts";
-import type { ForRelay } from "./site-object/site-object.ts";
+import type { ForRelay } from "./site-object/clients.ts";
 
 /** Unwraps what a SiteObject answered to a client, and tells a relay how new the site's state is. */
 export function forClient<T>(c: AppContext, result: Result<ForRelay<T>>): T {

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Actor, Caller, Role } from "../access.ts";
-import { formatApiToken, hashSecret, mintId, mintSecret } from "../credentials.ts";
+import { formatApiToken, mintCredential } from "../credentials.ts";
 import type { Env } from "../env.ts";
 import { migrate } from "../migrate.ts";
 import { type Precondition } from "../precondition.ts";
@@ -139,8 +139,7 @@ export class ControlObject extends DurableObject<Env> {
     expiresAt: number | null;
     by: Actor;
   }): Promise<Result<TokenInfo & { token: string }>> {
-    const [id, secret] = [mintId(), mintSecret()];
-    const secretHash = await hashSecret(secret);
+    const { id, secret, secretHash } = await mintCredential();
     const siteIds = order.sites?.map((name) => findSite(this.sql, name)?.document.id) ?? null;
     const errors = (siteIds ?? []).flatMap((siteId, i) =>
       siteId === undefined

@@ -1,4 +1,6 @@
-import type { SiteCredential } from "../credentials.ts";
+import { formatSiteCredential, type NewCredential, type SiteCredential } from "../credentials.ts";
+import { fail, ok, type Result } from "../problem.ts";
+import { siteIdentity } from "./meta.ts";
 
 /** A boot token, as the API shows it: never the token itself. */
 export type BootTokenInfo = {
@@ -19,24 +21,26 @@ type Row = {
   last_used_at: number | null;
 };
 
-/** Stores a boot token's hash. It lives until it is deleted: it may stand in firmware settings. */
-export function addBootToken(
+/** Makes a boot token. It lives until it is deleted: it may stand in firmware settings. */
+export function createBootToken(
   sql: SqlStorage,
-  token: { id: string; secretHash: string; description: string },
+  { id, secret, secretHash }: NewCredential,
+  description: string,
   now: number,
-): BootTokenInfo {
+): BootTokenInfo & { token: string } {
   sql.exec(
     "INSERT INTO boot_tokens (id, secret_hash, description, created_at) VALUES (?, ?, ?, ?)",
-    token.id,
-    token.secretHash,
-    token.description,
+    id,
+    secretHash,
+    description,
     now,
   );
   return {
-    id: token.id,
-    description: token.description,
+    id,
+    description,
     createdAt: new Date(now).toISOString(),
     lastUsedAt: null,
+    token: formatSiteCredential("pxb", siteIdentity(sql).id, id, secret),
   };
 }
 
@@ -63,7 +67,8 @@ export function listBootTokens(sql: SqlStorage): BootTokenInfo[] {
     }));
 }
 
-/** Revokes a boot token; `false` where there is none. */
-export function deleteBootToken(sql: SqlStorage, id: string): boolean {
-  return sql.exec("DELETE FROM boot_tokens WHERE id = ?", id).rowsWritten > 0;
+/** Revokes a boot token. */
+export function deleteBootToken(sql: SqlStorage, id: string): Result<null> {
+  const deleted = sql.exec("DELETE FROM boot_tokens WHERE id = ?", id).rowsWritten > 0;
+  return deleted ? ok(null) : fail("not-found", `no boot token "${id}" at this site`);
 }

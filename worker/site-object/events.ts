@@ -1,5 +1,7 @@
-import { machineIdOfMac } from "./machines.ts";
+import type { Mac } from "../../core/addresses.ts";
+import type { Attempt } from "../../core/boot/model.ts";
 import type { BootEvent, BootEventInput } from "../../core/relay-protocol/events.ts";
+import { machineIdOfMac } from "./machines.ts";
 
 /** Events are kept so long, and so many of them, whichever is less. */
 const RETENTION_MS = 30 * 86_400_000;
@@ -48,6 +50,22 @@ export function recordEvent(sql: SqlStorage, event: BootEvent, relayId: string |
 /** Appends what the control plane itself did. */
 export function recordOwnEvent(sql: SqlStorage, event: BootEventInput, now: number): void {
   recordEvent(sql, { ...event, id: crypto.randomUUID(), at: new Date(now).toISOString() }, null, now);
+}
+
+type OwnEvent = {
+  [E in BootEventInput as E["stage"]]: Pick<E, "stage" | "name" | "detail">;
+}[BootEventInput["stage"]];
+
+/** Appends what happened to one boot: to its attempt where it has one, to the MAC that asked. */
+export function noteBoot(
+  sql: SqlStorage,
+  attempt: Attempt | null,
+  mac: Mac | null,
+  event: OwnEvent,
+  now: number,
+): void {
+  const input = { ...event, mac, ...(attempt !== null && { attempt: attempt.id }) } as BootEventInput;
+  recordOwnEvent(sql, input, now);
 }
 
 /** Events after a position, oldest first; of one machine where it is given. */

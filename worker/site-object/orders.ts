@@ -3,17 +3,11 @@ import type { Attempt } from "../../core/boot/model.ts";
 import type { EventDetail } from "../../core/relay-protocol/events.ts";
 import { mintId } from "../credentials.ts";
 import { fail, ok, type FieldError, type Result } from "../problem.ts";
-import {
-  findActiveAttempt,
-  findIdempotent,
-  insertAttempt,
-  machinesArmedSince,
-  noteIdempotent,
-  saveAttempt,
-} from "./attempts.ts";
+import { findActiveAttempt, findIdempotent, insertAttempt, noteIdempotent, saveAttempt } from "./attempts.ts";
+import { checkConfirmation } from "./confirmation.ts";
 import { recordOwnEvent } from "./events.ts";
-import type { SiteIdentity } from "./identity.ts";
-import { findMachine, type SiteMachine } from "./machines.ts";
+import { findMachine, noMachine, type SiteMachine } from "./machines.ts";
+import { nextRevision, siteIdentity } from "./meta.ts";
 import type { Pinned } from "./pinned.ts";
 import { checkRender } from "./render.ts";
 
@@ -31,26 +25,34 @@ export type ArmOrder = {
   readonly by: string;
 };
 
-type OrderContext = {
-  readonly site: SiteIdentity;
-  /** The pinned secrets in plain: an order is refused where they do not render. */
-  readonly secrets: Readonly<Record<string, string>>;
-  readonly now: number;
-};
+/** What the Idempotency-Key of an order for several machines belongs to. */
+export const SITE_SCOPE = "*";
+
+/**
+ * What an earlier order with this Idempotency-Key made; none where there was
+ * none. Asked before anything is resolved, which may fail by now.
+ *
+ * @param machine of an order for one machine; `null`: of one for several
+ */
+export function repeatedOrder(sql: SqlStorage, machine: string | null, idempotencyKey: string): Attempt[] {
+  const scope = machine === null ? SITE_SCOPE : (findMachine(sql, machine)?.id ?? machine);
+  return findIdempotent(sql, `${scope} ${idempotencyKey}`);
+}
 
 /**
  * Arms machines, all of them or none; the caller's transaction is undone where
  * this fails. A repeated Idempotency-Key gives what the first order made.
  *
- * @param scope what the Idempotency-Key belongs to: one machine, or the site
+ * @param scope what the Idempotency-Key belongs to: one machine's id, or `SITE_SCOPE`
+ * @param secrets the pinned ones in plain: an order is refused where they do not render
  */
 export function arm(
   sql: SqlStorage,
-  context: OrderContext,
   { machines, scope }: { machines: readonly SiteMachine[]; scope: string },
   order: ArmOrder,
+  { secrets, now }: { secrets: Readonly<Record<string, string>>; now: number },
 ): Result<{ attempts: Attempt[]; created: boolean }> {
-  const { site, secrets, now } = context;
+  const site = siteIdentity(sql);
   const key = order.idempotencyKey === undefined ? undefined : `${scope} ${order.idempotencyKey}`;
   const earlier = key === undefined ? [] : findIdempotent(sql, key);
   if (earlier.length > 0) return ok({ attempts: earlier, created: false });
@@ -82,7 +84,7 @@ export function arm(
       machines.length > 3 ? `${machines.length} machines` : machines.map((m) => `"${m.name}"`).join(", ");
     return fail("invalid", `profile "${name}" does not render for ${names}`, errors);
   }
-  const confirmed = checkConfirmation(sql, context, machines, order.confirmCount);
+  const confirmed = checkConfirmation(sql, { site, now }, machines, order.confirmCount);
   if (!confirmed.ok) return confirmed;
 
   const attempts: Attempt[] = [];
@@ -126,7 +128,23 @@ export function arm(
       now,
     );
   }
+  nextRevision(sql);
   return ok({ attempts, created: true });
+}
+
+/** Ends a machine's active attempt; after the commit only its answers. */
+export function disarm(sql: SqlStorage, key: string, now: number): Result<Attempt> {
+  const machine = findMachine(sql, key);
+  if (machine === null) return noMachine(key);
+  const active = findActiveAttempt(sql, machine.id);
+  if (active === null) return fail("conflict", `"${machine.name}" has no active attempt`);
+  const { kind, attempt } = advance(active.attempt, { type: "disarm" }, now);
+  if (kind === "moved") {
+    saveAttempt(sql, attempt);
+    noteOrder(sql, attempt, "disarmed", { state: attempt.state }, now);
+    nextRevision(sql);
+  }
+  return ok(attempt);
 }
 
 /** Stores what time alone made of an attempt. */
@@ -142,7 +160,7 @@ export function passTime(sql: SqlStorage, attempt: Attempt | null, now: number):
 }
 
 /** Puts what became of an order into the timeline. */
-export function noteOrder(
+function noteOrder(
   sql: SqlStorage,
   attempt: Attempt,
   name: "armed" | "disarmed" | "superseded" | "expired" | "stalled",
@@ -151,37 +169,4 @@ export function noteOrder(
 ): void {
   const mac = findMachine(sql, attempt.machineId)?.macs[0] ?? null;
   recordOwnEvent(sql, { mac, attempt: attempt.id, stage: "decision", name, detail }, now);
-}
-
-/**
- * Keeps a slip from wiping more machines than was meant: beyond the site's
- * limit within its window, or where one is protected, whoever orders must say
- * how many there are. A number that is given must be right in any case.
- */
-function checkConfirmation(
-  sql: SqlStorage,
-  { site, now }: OrderContext,
-  machines: readonly SiteMachine[],
-  confirmCount: number | undefined,
-): Result<null> {
-  if (confirmCount === machines.length) return ok(null);
-  const reasons: string[] = [];
-  if (confirmCount !== undefined) reasons.push(`confirmCount is ${confirmCount}`);
-  const { machines: limit, windowMinutes } = site.armLimit;
-  const recent = machinesArmedSince(sql, now - windowMinutes * 60_000);
-  const total = new Set([...recent, ...machines.map(({ id }) => id)]).size;
-  if (total > limit) {
-    reasons.push(
-      `${total} machines within ${windowMinutes} minutes are more than the site's limit of ${limit}`,
-    );
-  }
-  const guarded = machines.filter((machine) => machine.protected === true);
-  if (guarded.length > 0) {
-    const names = guarded.slice(0, 5).map(({ name }) => `"${name}"`);
-    reasons.push(`protected: ${names.join(", ")}${guarded.length > 5 ? " …" : ""}`);
-  }
-  if (reasons.length === 0) return ok(null);
-  return fail("confirmation-required", `this arms ${machines.length} machines; ${reasons.join("; ")}`, [
-    { field: "confirmCount", message: `must be ${machines.length} to confirm` },
-  ]);
 }

@@ -1,10 +1,12 @@
 import type { RenderView } from "../../core/boot/view.ts";
 import { explainVariables, type ExplainedVariable } from "../../core/render/explain.ts";
 import { parseTemplate } from "../../core/render/parse.ts";
-import type { FieldError } from "../problem.ts";
+import { fail, ok, type FieldError, type Result } from "../problem.ts";
 import { placeholderTree } from "../tree-url.ts";
+import { findActiveAttempt } from "./attempts.ts";
 import { variableLevels, type SiteIdentity } from "./identity.ts";
-import type { SiteMachine } from "./machines.ts";
+import { findMachine, noMachine, type SiteMachine } from "./machines.ts";
+import { siteIdentity } from "./meta.ts";
 import type { Pinned } from "./pinned.ts";
 import { findProblems, PLACEHOLDERS, renderAnswer, viewOf } from "./render.ts";
 
@@ -31,8 +33,27 @@ export type BootPreview = {
   readonly answers: Readonly<Record<string, AnswerPreview>>;
 };
 
+/**
+ * What a machine would be served: what its active attempt holds, else `pinned`;
+ * `null` where there is neither.
+ */
+export function previewMachine(
+  sql: SqlStorage,
+  key: string,
+  pinned: Pinned | null,
+): Result<BootPreview | null> {
+  const machine = findMachine(sql, key);
+  if (machine === null) return noMachine(key);
+  if (machine.macs.length === 0) return fail("invalid", `"${machine.name}" has no MAC yet`);
+  const active = pinned === null ? findActiveAttempt(sql, machine.id) : null;
+  const shown = pinned ?? active?.pinned ?? null;
+  if (shown === null) return ok(null);
+  const attempt = active?.attempt.id ?? null;
+  return ok(previewBoot({ machine, site: siteIdentity(sql), pinned: shown, attempt }));
+}
+
 /** Renders all of a boot's answers without what makes it real. */
-export function previewBoot(boot: {
+function previewBoot(boot: {
   machine: SiteMachine;
   site: SiteIdentity;
   pinned: Pinned;

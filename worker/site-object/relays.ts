@@ -1,4 +1,6 @@
-import type { SiteCredential } from "../credentials.ts";
+import { formatSiteCredential, type NewCredential, type SiteCredential } from "../credentials.ts";
+import { fail, ok, type Result } from "../problem.ts";
+import { siteIdentity } from "./meta.ts";
 
 /** A relay of the site, as the API shows it. */
 export type RelayInfo = {
@@ -13,8 +15,12 @@ const LAST_SEEN_RESOLUTION_MS = 60_000;
 
 type Row = { id: string; secret_hash: string; joined_at: number; last_seen_at: number | null };
 
-/** Stores a one-use join token's hash; returns when it ends, in milliseconds. */
-export function addJoinToken(sql: SqlStorage, id: string, secretHash: string, now: number): number {
+/** Makes a one-use join token. */
+export function createJoinToken(
+  sql: SqlStorage,
+  { id, secret, secretHash }: NewCredential,
+  now: number,
+): { token: string; expiresAt: string } {
   const expiresAt = now + JOIN_TOKEN_LIFETIME_MS;
   sql.exec("DELETE FROM join_tokens WHERE expires_at <= ?", now);
   sql.exec(
@@ -23,30 +29,49 @@ export function addJoinToken(sql: SqlStorage, id: string, secretHash: string, no
     secretHash,
     expiresAt,
   );
-  return expiresAt;
+  return {
+    token: formatSiteCredential("pxj", siteIdentity(sql).id, id, secret),
+    expiresAt: new Date(expiresAt).toISOString(),
+  };
 }
 
-/** Uses a join token up and adds the relay; `false` where the token is unknown, used or expired. */
-export function redeemJoinToken(
+/** What a relay is told once, when it joins. */
+export type JoinedRelay = {
+  readonly siteId: string;
+  readonly siteName: string;
+  readonly relayId: string;
+  readonly credential: string;
+};
+
+/** Uses a join token up and adds the relay. */
+export function joinRelay(
   sql: SqlStorage,
   token: SiteCredential,
-  relay: { id: string; secretHash: string },
+  relay: NewCredential,
   now: number,
-): boolean {
+): Result<JoinedRelay> {
   const used = sql.exec(
     "DELETE FROM join_tokens WHERE id = ? AND secret_hash = ? AND expires_at > ?",
     token.id,
     token.secretHash,
     now,
   );
-  if (used.rowsWritten === 0) return false;
+  if (used.rowsWritten === 0) {
+    return fail("unauthorized", "the join token is unknown, used or expired; make a new one");
+  }
   sql.exec(
     "INSERT INTO relays (id, secret_hash, joined_at) VALUES (?, ?, ?)",
     relay.id,
     relay.secretHash,
     now,
   );
-  return true;
+  const site = siteIdentity(sql);
+  return ok({
+    siteId: site.id,
+    siteName: site.name,
+    relayId: relay.id,
+    credential: formatSiteCredential("pxr", site.id, relay.id, relay.secret),
+  });
 }
 
 /** Whether a relay's credential is good; a deleted relay's is not, from then on. */
@@ -71,7 +96,8 @@ export function listRelays(sql: SqlStorage): RelayInfo[] {
     }));
 }
 
-/** Revokes a relay; `false` where there is none. */
-export function deleteRelay(sql: SqlStorage, id: string): boolean {
-  return sql.exec("DELETE FROM relays WHERE id = ?", id).rowsWritten > 0;
+/** Revokes a relay. */
+export function deleteRelay(sql: SqlStorage, id: string): Result<null> {
+  const deleted = sql.exec("DELETE FROM relays WHERE id = ?", id).rowsWritten > 0;
+  return deleted ? ok(null) : fail("not-found", `no relay "${id}" at this site`);
 }

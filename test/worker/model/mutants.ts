@@ -11,7 +11,8 @@ const ATTEMPT = "core/boot/attempt.ts";
 const ANSWER = "core/boot/answer.ts";
 const DECIDE = "core/boot/decide.ts";
 const ATTEMPTS = "worker/site-object/attempts.ts";
-const BOOT = "worker/site-object/boot.ts";
+const ANSWERS = "worker/site-object/answers.ts";
+const ORDERS = "worker/site-object/orders.ts";
 const SITE = "worker/site-object/site-object.ts";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -21,10 +22,10 @@ export const MUTANTS: readonly Mutant[] = [
     from: "const secretHash = await hashSecret(secret);\n    const direct",
     // What was read before an await is written back after it.
     to:
-      "const read = this.sql.exec('SELECT id, document FROM attempts WHERE active = 1').toArray();\n" +
+      "const read = this.sql.exec('SELECT document, active, deadline, id FROM attempts WHERE active = 1').raw().toArray();\n" +
       "    const secretHash = await hashSecret(secret);\n" +
       "    await scheduler.wait(2);\n" +
-      "    for (const { document } of read) saveAttempt(this.sql, JSON.parse(document));\n" +
+      "    for (const row of read) this.sql.exec('UPDATE attempts SET document = ?, active = ?, deadline = ? WHERE id = ?', ...row);\n" +
       "    const direct",
   },
   {
@@ -35,17 +36,17 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the commit is stored after the reply",
-    file: BOOT,
+    file: ANSWERS,
     from: "  saveAttempt(sql, decision.attempt);\n  if (request.commits) noteServed",
     to: "  void scheduler.wait(20).then(() => saveAttempt(sql, decision.attempt));\n  if (request.commits) noteServed",
   },
   {
     name: "an alarm arms again",
     file: SITE,
-    from: "passTime(this.sql, attempt, now);\n      pruneEvents",
+    from: "passTime(this.sql, attempt, now);",
     to:
-      "saveAttempt(this.sql, { ...attempt, state: 'armed', serves: 0, expiresAt: now + attempt.ttlMs });\n" +
-      "      pruneEvents",
+      "this.sql.exec('UPDATE attempts SET active = 1, deadline = ?, document = ? WHERE id = ?', now + attempt.ttlMs," +
+      " JSON.stringify({ ...attempt, state: 'armed', serves: 0, expiresAt: now + attempt.ttlMs }), attempt.id);",
   },
   {
     name: "retry on silence",
@@ -85,9 +86,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "disarm is answered before it is stored",
-    file: SITE,
-    from: 'if (kind === "moved") {\n        saveAttempt(this.sql, attempt);',
-    to: 'if (kind === "moved") {\n        void scheduler.wait(20).then(() => saveAttempt(this.sql, attempt));',
+    file: ORDERS,
+    from: 'if (kind === "moved") {\n    saveAttempt(sql, attempt);',
+    to: 'if (kind === "moved") {\n    void scheduler.wait(20).then(() => saveAttempt(sql, attempt));',
   },
   {
     name: "disarm after the commit revokes nothing",

@@ -1,0 +1,151 @@
+import type { Ipv4, Mac } from "../../core/addresses.ts";
+import { COMMIT_FILE, decideAnswer } from "../../core/boot/answer.ts";
+import { attest } from "../../core/boot/decide.ts";
+import type { AnswerFile, Attempt } from "../../core/boot/model.ts";
+import { openSecrets } from "../secret-box.ts";
+import { namesTree, signTree } from "../tree-url.ts";
+import type { Env } from "../env.ts";
+import { claimedMacOf, findByCapability, firstServedAt, noteServed, saveAttempt } from "./attempts.ts";
+import { takesClaims } from "./claims.ts";
+import { noteBoot } from "./events.ts";
+import { findMachine } from "./machines.ts";
+import { siteIdentity } from "./meta.ts";
+import type { Pinned } from "./pinned.ts";
+import { renderAnswer, sealedSecretsOf, viewOf } from "./render.ts";
+
+/** How an installer asks for one of its answers. */
+export type AnswerRequest = {
+  readonly capability: string;
+  readonly secretHash: string;
+  readonly file: string;
+  /** `false` for HEAD. */
+  readonly commits: boolean;
+  readonly observedMac: Mac | null;
+  readonly clientIp: Ipv4 | null;
+  readonly baseUrl: string;
+};
+
+/** What an answer needs that is opened by an await, so before the transaction that serves it. */
+export type AnswerInputs = {
+  /** In plain, those that this answer names. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** The image as a whole, where this answer names it. */
+  readonly treePath: string | undefined;
+};
+
+/** Opens what the answer needs; what a capability's attempt holds never changes. */
+export async function prepareAnswer(
+  sql: SqlStorage,
+  env: Env,
+  request: Pick<AnswerRequest, "secretHash" | "file">,
+): Promise<AnswerInputs> {
+  const found = findByCapability(sql, request.secretHash);
+  if (found === null) return { secrets: {}, treePath: undefined };
+  const { attempt, pinned } = found;
+  return {
+    secrets: await openSecrets(env.SECRET_KEYS, sealedSecretsOf(pinned, request.file)),
+    treePath: await treePathOf(sql, env, attempt, pinned, request.file),
+  };
+}
+
+/** `refused` is one and the same for every wrong request; the reason is in the event. */
+export type AnswerOutcome = { readonly kind: "served"; readonly text: string } | { readonly kind: "refused" };
+
+/**
+ * Serves an answer. The first one commits the attempt, in the caller's
+ * transaction; rendering comes before, so that what cannot be rendered commits
+ * nothing.
+ */
+export function openAnswer(
+  sql: SqlStorage,
+  context: { direct: boolean; inputs: AnswerInputs; now: number },
+  request: AnswerRequest,
+): AnswerOutcome {
+  const { direct, now } = context;
+  const site = siteIdentity(sql);
+  const { secrets, treePath } = context.inputs;
+  // Where nobody observed it, the capability itself says who asks, and only one that was handed out that way.
+  const unobserved = direct || request.observedMac === null;
+  const takesClaim = unobserved && takesClaims(site, direct, request.clientIp);
+  const claimedMac = takesClaim ? claimedMacOf(sql, request.secretHash) : null;
+  const observedMac = unobserved ? claimedMac : request.observedMac;
+  const refuse = (attempt: Attempt | null, reason: string): AnswerOutcome => {
+    const detail = { reason, file: request.file, ...(direct && { via: "direct" }) };
+    noteBoot(sql, attempt, observedMac, { stage: "answer", name: "refused", detail }, now);
+    return { kind: "refused" };
+  };
+
+  const found = findByCapability(sql, request.secretHash);
+  if (found === null) return refuse(null, "unknown-capability");
+  const { attempt, pinned } = found;
+  const machine = findMachine(sql, attempt.machineId);
+  if (machine === null) return refuse(attempt, "machine-removed");
+  const attested = attest(machine, observedMac);
+  if (attested !== "match" || observedMac === null) return refuse(attempt, attested);
+
+  const file = answerFile(pinned, request.file);
+  const decision = decideAnswer({
+    attempt,
+    file,
+    commits: request.commits,
+    firstServedAt: firstServedAt(sql, attempt, request.file),
+    now,
+  });
+  if (decision.kind === "refuse" || file === undefined) {
+    saveAttempt(sql, decision.attempt);
+    return refuse(decision.attempt, decision.kind === "refuse" ? decision.reason : "no-such-file");
+  }
+
+  const text =
+    request.file === COMMIT_FILE
+      ? "committed\n"
+      : renderAnswer(
+          pinned,
+          file.template,
+          viewOf({
+            machine,
+            mac: observedMac,
+            site,
+            attemptId: attempt.id,
+            capability: request.capability,
+            baseUrl: request.baseUrl,
+            pinned,
+            secrets,
+            treePath,
+          }),
+        );
+  saveAttempt(sql, decision.attempt);
+  if (request.commits) noteServed(sql, decision.attempt, request.file, now);
+  const detail = { file: request.file, ...(direct && { via: "direct" }) };
+  if (decision.commits) {
+    noteBoot(sql, decision.attempt, observedMac, { stage: "answer", name: "committed", detail }, now);
+  }
+  if (request.commits) {
+    const names = Object.keys(secrets).join(",");
+    const served = { ...detail, ...(names !== "" && { secrets: names }) };
+    noteBoot(sql, decision.attempt, observedMac, { stage: "answer", name: "served", detail: served }, now);
+  }
+  return { kind: "served", text };
+}
+
+/** The commit file exists beside every profile's own answers. */
+function answerFile(pinned: Pinned, file: string): AnswerFile | undefined {
+  if (file === COMMIT_FILE) return { template: COMMIT_FILE, lifetime: "attempt" };
+  const answers = pinned.profile.document.answers ?? {};
+  return Object.hasOwn(answers, file) ? answers[file] : undefined;
+}
+
+/** A grant on the image, where the answer names it, until the attempt's last instant. */
+async function treePathOf(
+  sql: SqlStorage,
+  env: Env,
+  attempt: Attempt,
+  pinned: Pinned,
+  file: string,
+): Promise<string | undefined> {
+  const template = answerFile(pinned, file)?.template;
+  if (template === undefined || pinned.image === null) return undefined;
+  if (!namesTree(pinned.templates[template]?.text)) return undefined;
+  const until = attempt.expiresAt + attempt.installDeadlineMs;
+  return await signTree(env.IMAGE_KEYS, siteIdentity(sql).id, pinned.image, until);
+}

@@ -1,0 +1,42 @@
+import type { PrefetchFile, RelayMachine, RelayState } from "../../core/relay-protocol/state.ts";
+import { activePins } from "./attempts.ts";
+import { machinesSince, type SiteMachine } from "./machines.ts";
+import { siteIdentity, stateRevision } from "./meta.ts";
+import type { Pinned } from "./pinned.ts";
+
+/** What a relay keeps of its site: the changes after a state revision, or all where it names none or a later one. */
+export function relayState(sql: SqlStorage, after: number | null): Omit<RelayState, "imageKeys"> {
+  const site = siteIdentity(sql);
+  const revision = stateRevision(sql);
+  const full = after === null || after > revision;
+  const { changed, removed } = machinesSince(sql, full ? 0 : after);
+  return {
+    revision,
+    full,
+    site: {
+      id: site.id,
+      name: site.name,
+      bootWaitSeconds: site.bootWaitSeconds,
+      ...(site.bootFiles && { bootFiles: site.bootFiles }),
+    },
+    machines: changed.map(toRelayMachine),
+    removed: full ? [] : removed,
+    prefetch: prefetchOf(activePins(sql)),
+  };
+}
+
+function toRelayMachine(machine: SiteMachine): RelayMachine {
+  const { profile: _, variables: _v, labels: _l, protected: _p, ...rest } = machine;
+  return rest;
+}
+
+function prefetchOf(pins: readonly Pinned[]): PrefetchFile[] {
+  const files = new Map<string, PrefetchFile>();
+  for (const { image } of pins) {
+    if (image === null) continue;
+    for (const [path, file] of Object.entries(image.files)) {
+      files.set(`${image.revision}/${path}`, { image: image.name, revision: image.revision, path, ...file });
+    }
+  }
+  return [...files.values()];
+}

@@ -1,0 +1,64 @@
+import type { Problem, Result } from "../problem.ts";
+import { earliestDeadline } from "./attempts.ts";
+
+const HOUSEKEEPING_MS = 6 * 3_600_000;
+
+/**
+ * The site's transactions. Each runs without an await, which makes it the
+ * compare-and-set that an install needs, and each sets the alarm for the next
+ * instant at which time alone changes something.
+ */
+export class SiteTransactions {
+  readonly sql: SqlStorage;
+  private readonly storage: DurableObjectStorage;
+  /** When the next alarm rings; `null`: not known since the object started. */
+  private alarmAt: number | null = null;
+
+  constructor(storage: DurableObjectStorage) {
+    this.storage = storage;
+    this.sql = storage.sql;
+  }
+
+  run<T>(body: () => T): T {
+    const result = this.storage.transactionSync(body);
+    this.scheduleAlarm(Date.now());
+    return result;
+  }
+
+  /** A transaction that is undone where its outcome is a failure. */
+  wholly<T>(body: () => Result<T>): Result<T> {
+    try {
+      return this.run(() => {
+        const result = body();
+        if (!result.ok) throw new Undo(result);
+        return result;
+      });
+    } catch (error) {
+      if (error instanceof Undo) return error.result;
+      throw error;
+    }
+  }
+
+  /** What the alarm does; it is set anew whatever happens then. */
+  onAlarm(body: () => void): void {
+    this.alarmAt = null;
+    this.run(body);
+  }
+
+  private scheduleAlarm(now: number): void {
+    const at = Math.min(earliestDeadline(this.sql) ?? Infinity, now + HOUSEKEEPING_MS);
+    if (this.alarmAt !== null && this.alarmAt <= at) return;
+    this.alarmAt = at;
+    // Durable with this transaction's writes; a failure resets the object.
+    void this.storage.setAlarm(at);
+  }
+}
+
+/** Leaves a transaction without its writes. */
+class Undo extends Error {
+  readonly result: { ok: false; problem: Problem };
+  constructor(result: { ok: false; problem: Problem }) {
+    super("undone");
+    this.result = result;
+  }
+}
