@@ -7,7 +7,7 @@
  * absolute paths (`/i/…`, or `/s/TOKEN/i/…` without a relay) of the host that
  * serves the script, whatever name the machine reached it by.
  */
-export type BootPlan = LocalPlan | KernelPlan;
+export type BootPlan = LocalPlan | KernelPlan | ChainPlan | MenuPlan | HoldPlan;
 
 /** The machine's own disk: the safe default. */
 export type LocalPlan = { readonly kind: "local" };
@@ -31,4 +31,49 @@ export type KernelPlan = {
    * such a plan.
    */
   readonly commitUrl?: string;
+};
+
+/** Another server's script or program, e.g. netboot.xyz. */
+export type ChainPlan = {
+  readonly kind: "chain";
+  /** Absolute, `http:` or `https:`. */
+  readonly url: string;
+};
+
+/** A menu for whoever stands before the machine; without anybody, its default. */
+export type MenuPlan = {
+  readonly kind: "menu";
+  readonly title: string;
+  /** In their order; neighbours of one group stand under its name. */
+  readonly items: readonly MenuEntry[];
+  /** Key of the item that is taken when the time is up, and where no menu can be shown. */
+  readonly defaultItem: string;
+  /** `null`: waits until somebody chooses. */
+  readonly timeoutSeconds: number | null;
+  /** Names this showing of the menu; what is chosen in it is asked for with it. */
+  readonly token: string;
+};
+
+/** One line of a menu. */
+export type MenuEntry = {
+  /** Letters, digits and dashes. */
+  readonly key: string;
+  readonly label: string;
+  readonly group?: string;
+  readonly action: MenuAction;
+};
+
+/**
+ * - `ask`: the machine's own script again, with `item=KEY&menu=TOKEN` in its query;
+ * - `local`: the local disk; `exit`: back to the firmware, for its next boot device;
+ * - `shell`: the boot loader's command line; a dialect without one leaves the item out.
+ */
+export type MenuAction = "ask" | "local" | "exit" | "shell" | "reboot";
+
+/** Nothing: says why and waits, asking again now and then, until somebody acts. */
+export type HoldPlan = {
+  readonly kind: "hold";
+  /** One line each. */
+  readonly message: readonly string[];
+  readonly askAgainSeconds: number;
 };

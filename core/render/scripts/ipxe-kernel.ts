@@ -1,5 +1,5 @@
 import type { KernelPlan } from "../../boot/plan.ts";
-import { CONTEXTS } from "../contexts.ts";
+import { ipxeWord } from "./ipxe-text.ts";
 import { ScriptError } from "./script-error.ts";
 
 /** The kernel's command line must stay under this (x86's COMMAND_LINE_SIZE, with its final NUL). */
@@ -31,14 +31,14 @@ export function renderKernelBoot({ kernelUrl, initrdUrls, args, commitUrl }: Ker
     "#!ipxe",
     // What an earlier try left behind would be handed to the kernel as one more initrd.
     "imgfree ||",
-    `kernel --name kernel ${word("kernelUrl", kernelUrl)} ${kernelArgs} || goto failed`,
+    `kernel --name kernel ${ipxeWord("kernelUrl", kernelUrl)} ${kernelArgs} || goto failed`,
     ...initrdUrls.map(
-      (url, index) => `initrd --name ${names[index]} ${word("initrdUrls", url)} || goto failed`,
+      (url, index) => `initrd --name ${names[index]} ${ipxeWord("initrdUrls", url)} || goto failed`,
     ),
   ];
   if (commitUrl !== undefined) {
     lines.push(
-      `imgfetch --name commit ${word("commitUrl", commitUrl)} || goto failed`,
+      `imgfetch --name commit ${ipxeWord("commitUrl", commitUrl)} || goto failed`,
       "imgfree commit || goto failed",
     );
   }
@@ -51,15 +51,6 @@ export function renderKernelBoot({ kernelUrl, initrdUrls, args, commitUrl }: Ker
     "",
   );
   return lines.join("\n");
-}
-
-/** A URL as one word of an iPXE command. */
-function word(field: string, url: string): string {
-  const result = CONTEXTS.ipxe.open().value(url);
-  if (result.kind === "refused") throw new ScriptError("unrenderable-value", field, result.reason);
-  if (url.startsWith("-"))
-    throw new ScriptError("unrenderable-value", field, "iPXE would take it as an option");
-  return result.text;
 }
 
 /**

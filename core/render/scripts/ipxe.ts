@@ -1,5 +1,8 @@
 import type { BootPlan } from "../../boot/plan.ts";
+import { renderChain } from "./ipxe-chain.ts";
+import { renderHold } from "./ipxe-hold.ts";
 import { renderKernelBoot } from "./ipxe-kernel.ts";
+import { renderMenu } from "./ipxe-menu.ts";
 import { renderLocalBoot } from "./local-boot.ts";
 
 /**
@@ -13,5 +16,11 @@ export function renderIpxe(plan: BootPlan): string {
       return renderLocalBoot();
     case "kernel":
       return renderKernelBoot(plan);
+    case "chain":
+      return renderChain(plan);
+    case "menu":
+      return renderMenu(plan);
+    case "hold":
+      return renderHold(plan);
   }
 }

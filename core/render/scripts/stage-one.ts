@@ -1,10 +1,11 @@
+import { OWN_SCRIPT_URL, SCRIPT_TIMEOUT_MS } from "./ipxe-script-url.ts";
 import { LEAVE_LINES, LOCAL_DISK_LINES } from "./local-boot.ts";
 
 export type StageOneOptions = {
   /**
    * How long an unanswered machine waits before it boots its local disk;
    * `null` waits for ever (a diskless machine). The time counts the pauses
-   * between tries; a try that hangs adds at most `TRY_TIMEOUT_MS` each.
+   * between tries; a try that hangs adds at most `SCRIPT_TIMEOUT_MS` each.
    */
   readonly bootWaitSeconds: number | null;
   /**
@@ -16,16 +17,13 @@ export type StageOneOptions = {
   readonly jitter: () => number;
 };
 
-const TRY_TIMEOUT_MS = 15_000;
 const FIRST_PAUSE_SECONDS = 2;
 const LONGEST_PAUSE_SECONDS = 30;
 /** How many pauses are written out before a machine that waits for ever repeats the last. */
 const GROWING_PAUSES = 6;
 
 /** What stage one chains to, relative to its own address, so that it works behind any prefix. */
-const SCRIPT_URL =
-  "boot/${netX/mac:hexhyp}/script.ipxe?uuid=${uuid}&serial=${serial:uristring}" +
-  "&arch=${buildarch:uristring}&platform=${platform:uristring}";
+const SCRIPT_URL = `boot/\${netX/mac:hexhyp}/${OWN_SCRIPT_URL}`;
 
 /**
  * Renders `/boot.ipxe`: chains to the machine's own script, tries again with
@@ -36,7 +34,7 @@ export function renderStageOne({ bootWaitSeconds, isAutoexec = false, jitter }: 
   // A failed try leaves images behind, which a BIOS kernel would take for initrds.
   const attempt = [
     ...(isAutoexec ? ["isset ${netX/ip} || dhcp ||"] : []),
-    `chain --autofree --timeout ${TRY_TIMEOUT_MS} ${isAutoexec ? "../" : ""}${SCRIPT_URL} && goto leave ||`,
+    `chain --autofree --timeout ${SCRIPT_TIMEOUT_MS} ${isAutoexec ? "../" : ""}${SCRIPT_URL} && goto leave ||`,
     "imgfree ||",
   ];
   const lines = ["#!ipxe", "echo pxedge: asking what to boot (${netX/mac})"];
