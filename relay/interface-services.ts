@@ -6,18 +6,20 @@ import type { BootFileAvailability } from "./boot-file-availability.ts";
 import type { DhcpConfig, RelayConfig } from "./config/model.ts";
 import type { SiteReader } from "./dhcp/reservations.ts";
 import { createDhcpServer } from "./dhcp/server.ts";
+import type { HandleRequest } from "./http/handle-request.ts";
 import type { ObserveClient } from "./http/observe-client.ts";
+import { startHttpServer, type HttpListener } from "./http/server.ts";
 import type { LeaseStore } from "./leases/lease-store.ts";
 import type { InterfaceInfo } from "./net/interfaces.ts";
+import { StopStack } from "./stop-stack.ts";
 import { createTftpServer } from "./tftp/server.ts";
 
 /** What an interface's services share with the rest of the relay. */
 export type InterfaceServicesOptions = {
-  readonly config: Pick<RelayConfig, "tftp" | "bootFiles">;
+  readonly config: Pick<RelayConfig, "tftp" | "http" | "bootFiles">;
   readonly dhcp: DhcpConfig;
   readonly info: InterfaceInfo;
-  /** Where HTTP is answered on this interface. */
-  readonly httpPort: number;
+  readonly handleRequest: HandleRequest;
   readonly leases: LeaseStore;
   readonly site: SiteReader;
   readonly bootFiles: BootFileAvailability;
@@ -26,48 +28,77 @@ export type InterfaceServicesOptions = {
   readonly log: Logger;
 };
 
-/** Takes what ends a part that was started; called in the opposite order. */
-export type OnStop = (step: () => void | Promise<void>) => void;
+/** HTTP, TFTP and DHCP on one interface, as it is now. */
+export type InterfaceServices = {
+  /**
+   * Starts what does not run yet, DHCP last, as it sends clients to the others.
+   *
+   * @throws PxedgeError (NetError, TftpError, DhcpConfigError): what was started before runs on, and
+   *   another call tries the rest again
+   */
+  start(): Promise<void>;
+  /** Never rejects. */
+  stop(): Promise<void>;
+  /** Where HTTP is answered, once it is. */
+  readonly http: HttpListener | undefined;
+};
 
-/**
- * Starts TFTP on an interface's address and then DHCP on the interface, which
- * sends clients to the former.
- *
- * @throws PxedgeError (TftpError, DhcpConfigError, NetError)
- */
-export async function startInterfaceServices(
-  options: InterfaceServicesOptions,
-  onStop: OnStop,
-): Promise<void> {
+export function createInterfaceServices(options: InterfaceServicesOptions): InterfaceServices {
   const { config, dhcp, info, observe, log, onEvent } = options;
-  const tftp = createTftpServer({
-    root: config.tftp.root,
-    address: info.address,
-    port: config.tftp.port,
-    mtuBytes: info.mtu,
-    onEvent,
-    macOf: (ip) => observe(ip, info.name).mac,
-    isServed: (ip) => isInSubnet(ip, info),
-    log,
-  });
-  await tftp.start();
-  onStop(() => tftp.stop());
-  if (dhcp.mode === "off") return;
+  const running = new StopStack(log);
+  let http: HttpListener | undefined;
 
-  const server = createDhcpServer({
-    config: dhcp,
-    interface: info,
-    httpPort: options.httpPort,
-    bootFiles: config.bootFiles,
-    bootFileAvailable: (file) => options.bootFiles.available(file),
-    leases: options.leases,
-    site: options.site,
-    onEvent,
-    log,
-    now: Date.now,
-  });
-  await server.start();
-  onStop(() => server.stop());
+  const startHttp = async (): Promise<void> => {
+    const listener = { interface: info.name, address: info.address, port: config.http.port };
+    const server = await startHttpServer(listener, options.handleRequest, log);
+    http = server.listener;
+    running.push(() => server.stop());
+  };
+  const startTftp = async (): Promise<void> => {
+    const tftp = createTftpServer({
+      root: config.tftp.root,
+      address: info.address,
+      port: config.tftp.port,
+      mtuBytes: info.mtu,
+      onEvent,
+      macOf: (ip) => observe(ip, info.name).mac,
+      isServed: (ip) => isInSubnet(ip, info),
+      log,
+    });
+    await tftp.start();
+    running.push(() => tftp.stop());
+  };
+  const startDhcp = async (): Promise<void> => {
+    if (dhcp.mode === "off") return;
+    const server = createDhcpServer({
+      config: dhcp,
+      interface: info,
+      httpPort: http!.port,
+      bootFiles: config.bootFiles,
+      bootFileAvailable: (file) => options.bootFiles.available(file),
+      leases: options.leases,
+      site: options.site,
+      onEvent,
+      log,
+      now: Date.now,
+    });
+    await server.start();
+    running.push(() => server.stop());
+  };
+
+  const toStart = [startHttp, startTftp, startDhcp];
+  return {
+    async start() {
+      while (toStart.length > 0) {
+        await toStart[0]!();
+        toStart.shift();
+      }
+    },
+    stop: () => running.stop(),
+    get http() {
+      return http;
+    },
+  };
 }
 
 function isInSubnet(ip: Ipv4, { address, netmask }: InterfaceInfo): boolean {

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 
 import { createBootFileAvailability } from "./boot-file-availability.ts";
 import { openFileRoot } from "./boot-files/file-root.ts";
-import type { DhcpConfig, RelayConfig } from "./config/model.ts";
+import type { RelayConfig } from "./config/model.ts";
 import { createControlPlaneClient } from "./control-plane/client.ts";
 import { readCredentials, type RelayCredentials } from "./control-plane/credentials.ts";
 import { deliverEvents } from "./control-plane/deliver-events.ts";
@@ -14,18 +14,20 @@ import { RelayError } from "./errors.ts";
 import { createExchangeReporter } from "./http/exchange-events.ts";
 import { createRequestHandler } from "./http/handle-request.ts";
 import { createClientObserver } from "./http/observe-client.ts";
-import { startHttpServer, type HttpListener } from "./http/server.ts";
+import type { HttpListener } from "./http/server.ts";
 import { createUpstream } from "./http/upstream.ts";
-import { startInterfaceServices, type OnStop } from "./interface-services.ts";
+import { createInterfaceServices, type InterfaceServices } from "./interface-services.ts";
 import { createJournal, type Journal, type JournalOptions } from "./journal/journal.ts";
+import { KeptInterface } from "./kept-interface.ts";
 import { LeaseStore } from "./leases/lease-store.ts";
 import { type InterfaceInfo, readInterface } from "./net/interfaces.ts";
 import { lookupNeighbour } from "./net/neighbours.ts";
 import { lockStateDir } from "./state-dir-lock.ts";
+import { StopStack } from "./stop-stack.ts";
 
 /** A running relay. */
 export type Relay = {
-  /** Where it answers HTTP. */
+  /** Where it answers HTTP just now. */
   readonly http: readonly HttpListener[];
   /** Ends it in the order opposite to its start; what is undelivered stays on disk. */
   stop(): Promise<void>;
@@ -46,23 +48,19 @@ const FIRST_STATE_WAIT_MS = 5000;
  * @throws PxedgeError with a sentence that says what to do; nothing is left running then
  */
 export async function startRelay({ config, log }: RelayOptions): Promise<Relay> {
-  const stops: Parameters<OnStop>[0][] = [];
-  const stop = async (): Promise<void> => {
-    for (const step of stops.splice(0).toReversed()) {
-      try {
-        await step();
-      } catch (error) {
-        // The others still have to be stopped.
-        log.error({ err: error }, "a part of the relay could not be stopped cleanly");
-      }
-    }
-  };
+  const running = new StopStack(log);
   try {
-    const http = await startParts(config, log, (step) => stops.push(step));
-    log.info({ http }, "the relay runs");
-    return { http, stop };
+    const interfaces = await startParts(config, log, running);
+    const relay: Relay = {
+      get http() {
+        return interfaces.flatMap(({ http }) => http ?? []);
+      },
+      stop: () => running.stop(),
+    };
+    log.info({ http: relay.http }, "the relay runs");
+    return relay;
   } catch (error) {
-    await stop();
+    await running.stop();
     throw error;
   }
 }
@@ -70,16 +68,15 @@ export async function startRelay({ config, log }: RelayOptions): Promise<Relay> 
 async function startParts(
   config: RelayConfig,
   log: Logger,
-  onStop: OnStop,
-): Promise<readonly HttpListener[]> {
+  running: StopStack,
+): Promise<readonly KeptInterface[]> {
   const { stateDir } = config;
   const credentials = await requireCredentials(config, log);
-  const interfaces = readInterfaces(config, log);
   const fileRoot = await openFileRoot(config.tftp.root);
-  onStop(lockStateDir(stateDir));
+  running.push(lockStateDir(stateDir));
 
   const leases = new LeaseStore({ path: join(stateDir, "leases.db"), now: Date.now });
-  onStop(() => leases.close());
+  running.push(() => leases.close());
 
   const { url } = config.controlPlane;
   const { credential, siteId } = credentials;
@@ -96,7 +93,7 @@ async function startParts(
     log,
     onChange: (state) => void bootFiles.look(config.bootFiles, state),
   });
-  onStop(() => sync.stop());
+  running.push(() => sync.stop());
   await fetchFirstState(sync);
   await bootFiles.look(config.bootFiles, sync.current());
 
@@ -105,7 +102,7 @@ async function startParts(
     deliver: (events, signal) => deliverEvents(client, events, signal),
     log,
   });
-  onStop(() => journal.stop());
+  running.push(() => journal.stop());
 
   const observe = createClientObserver({
     macByAddress: (address) => leases.macByAddress(address),
@@ -116,80 +113,44 @@ async function startParts(
     credential,
     onRevision: (revision) => sync.noteRevision(revision),
   });
-  onStop(() => upstream.close());
-  const server = await startHttpServer(
-    interfaces.map(({ info }) => ({ interface: info.name, address: info.address, port: config.http.port })),
-    createRequestHandler({
-      upstream,
-      fileRoot,
-      observe,
-      bootWaitSeconds: () => bootWaitOf(sync),
-      report: createExchangeReporter(journal.sink, log, Date.now),
-      log,
-    }),
+  running.push(() => upstream.close());
+  const handleRequest = createRequestHandler({
+    upstream,
+    fileRoot,
+    observe,
+    bootWaitSeconds: () => bootWaitOf(sync),
+    report: createExchangeReporter(journal.sink, log, Date.now),
     log,
-  );
-  onStop(() => server.stop());
-
-  await eachUnlessAll(interfaces, log, async ({ info, dhcp }, index) => {
-    const options = {
-      config,
-      dhcp,
-      info,
-      httpPort: server.listeners[index]!.port,
-      leases,
-      site: () => sync.current(),
-      bootFiles,
-      observe,
-      onEvent: journal.sink,
-      log,
-    };
-    await startInterfaceServices(options, onStop);
   });
-  return server.listeners;
+  const shared = {
+    config,
+    handleRequest,
+    leases,
+    site: () => sync.current(),
+    bootFiles,
+    observe,
+    onEvent: journal.sink,
+    log,
+  };
+  const interfaces = config.interfaces.map(({ name, dhcp }) => {
+    const createServices = (info: InterfaceInfo): InterfaceServices =>
+      createInterfaceServices({ ...shared, dhcp, info });
+    return new KeptInterface({ name, read: readInterface, createServices, log, now: Date.now });
+  });
+  await startInterfaces(interfaces, running);
+  return interfaces;
 }
 
-type ServedInterface = { readonly info: InterfaceInfo; readonly dhcp: DhcpConfig };
-
-/** The interfaces that are there. @throws NetError if none is */
-function readInterfaces(config: RelayConfig, log: Logger): ServedInterface[] {
-  const served: ServedInterface[] = [];
-  const errors: unknown[] = [];
-  for (const { name, dhcp } of config.interfaces) {
-    try {
-      served.push({ info: readInterface(name), dhcp });
-    } catch (error) {
-      errors.push(error);
-      if (config.interfaces.length > 1) log.error({ interface: name, err: error }, NOT_SERVED);
-    }
+/** @throws what is wrong with the first interface if none is served: then it is the configuration that is wrong */
+async function startInterfaces(interfaces: readonly KeptInterface[], running: StopStack): Promise<void> {
+  const failures: unknown[] = [];
+  for (const each of interfaces) {
+    running.push(() => each.stop());
+    const failure = await each.start();
+    if (failure !== undefined) failures.push(failure);
   }
-  if (served.length === 0) throw errors[0];
-  return served;
+  if (failures.length === interfaces.length) throw failures[0];
 }
-
-/**
- * Starts interface by interface: what is wrong with one does not concern the others.
- *
- * @throws what was wrong with the first if none could be started
- */
-async function eachUnlessAll(
-  interfaces: readonly ServedInterface[],
-  log: Logger,
-  start: (each: ServedInterface, index: number) => Promise<void>,
-): Promise<void> {
-  const errors: unknown[] = [];
-  for (const [index, each] of interfaces.entries()) {
-    try {
-      await start(each, index);
-    } catch (error) {
-      errors.push(error);
-      if (interfaces.length > 1) log.error({ interface: each.info.name, err: error }, NOT_SERVED);
-    }
-  }
-  if (errors.length === interfaces.length) throw errors[0];
-}
-
-const NOT_SERVED = "an interface cannot be served; the others go on";
 
 async function requireCredentials(config: RelayConfig, log: Logger): Promise<RelayCredentials> {
   const { stateDir, controlPlane } = config;

@@ -1,9 +1,7 @@
 import type { Socket } from "node:dgram";
 import { once } from "node:events";
 import { openDeviceSocket } from "../net/device-socket.ts";
-import { interfaceIndex } from "../net/libc.ts";
 import type { Service } from "./inbox.ts";
-import type { DhcpLog } from "./log.ts";
 import type { Destination } from "./outcome.ts";
 
 export type ListenerOptions = {
@@ -12,21 +10,16 @@ export type ListenerOptions = {
   readonly ports: Partial<Record<Service, number>>;
   readonly onDatagram: (bytes: Uint8Array, service: Service, source: Destination) => void;
   readonly onError: (error: unknown, message: string) => void;
-  readonly log: DhcpLog;
 };
-
-/** How often it is looked whether the interface is still the same. */
-const WATCH_MS = 2000;
 
 /**
  * The sockets of an interface. One that goes away takes its sockets' meaning
- * with it, also when another comes back under its name: they are opened anew.
+ * with it, also when another comes back under its name: whoever owns this
+ * makes another then.
  */
 export class Listener {
   readonly #options: ListenerOptions;
   #sockets: Partial<Record<Service, Socket>> = {};
-  #index = 0;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -34,28 +27,6 @@ export class Listener {
 
   /** @throws NetError when a socket cannot be had */
   start(): void {
-    this.#open();
-    this.#timer = setInterval(() => this.#watch(), WATCH_MS).unref();
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#close();
-  }
-
-  /** Hands a datagram to the kernel; false if there is no socket. */
-  send(service: Service, bytes: Uint8Array, { address, port }: Destination): boolean {
-    const socket = this.#sockets[service];
-    if (socket === undefined) return false;
-    socket.send(bytes, port, address, this.#sent);
-    return true;
-  }
-
-  readonly #sent = (error: Error | null): void => {
-    if (error) this.#options.onError(error, "a reply could not be sent");
-  };
-
-  #open(): void {
     const { device, ports, onDatagram, onError } = this.#options;
     const sockets: Partial<Record<Service, Socket>> = {};
     try {
@@ -71,10 +42,9 @@ export class Listener {
       throw error;
     }
     this.#sockets = sockets;
-    this.#index = interfaceIndex(device);
   }
 
-  async #close(): Promise<void> {
+  async stop(): Promise<void> {
     const sockets = Object.values(this.#sockets);
     this.#sockets = {};
     await Promise.all(
@@ -86,23 +56,15 @@ export class Listener {
     );
   }
 
-  #watch(): void {
-    const { device, log, onError } = this.#options;
-    const index = interfaceIndex(device);
-    if (index === this.#index) return;
-    if (index === 0) {
-      log.error({ interface: device }, "the interface is gone: no DHCP there until it is back");
-      this.#index = 0;
-      void this.#close();
-      return;
-    }
-    void this.#close().then(() => {
-      try {
-        this.#open();
-        log.info({ interface: device }, "the interface is back: DHCP goes on");
-      } catch (error) {
-        onError(error, "DHCP cannot go on");
-      }
-    });
+  /** Hands a datagram to the kernel; false if there is no socket. */
+  send(service: Service, bytes: Uint8Array, { address, port }: Destination): boolean {
+    const socket = this.#sockets[service];
+    if (socket === undefined) return false;
+    socket.send(bytes, port, address, this.#sent);
+    return true;
   }
+
+  readonly #sent = (error: Error | null): void => {
+    if (error) this.#options.onError(error, "a reply could not be sent");
+  };
 }

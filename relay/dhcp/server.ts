@@ -103,7 +103,6 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
       exchange.receive(bytes, service, source);
     },
     onError,
-    log,
   });
   const watch = new ServerWatch({
     mode: config.mode,

@@ -10,8 +10,8 @@ import type { HandleRequest } from "./handle-request.ts";
 export type HttpListener = { readonly interface: string; readonly address: Ipv4; readonly port: number };
 
 export type HttpServer = {
-  /** With the ports that the kernel gave where 0 was asked for. */
-  readonly listeners: readonly HttpListener[];
+  /** With the port that the kernel gave where 0 was asked for. */
+  readonly listener: HttpListener;
   /** Takes no more requests, lets those under way finish for a while, then cuts them. */
   stop(): Promise<void>;
 };
@@ -25,32 +25,20 @@ const MAX_CONNECTIONS = 4096;
 const STOP_GRACE_MS = 2000;
 
 /**
- * Listens on the given addresses and on no other.
+ * Listens on the given address and on no other.
  *
  * @throws NetError `permission-denied`, `port-in-use`, `socket-failed`
  */
 export async function startHttpServer(
-  listeners: readonly HttpListener[],
+  listener: HttpListener,
   handle: HandleRequest,
   log: Logger,
 ): Promise<HttpServer> {
-  const servers: Server[] = [];
-  const bound: HttpListener[] = [];
-  const stop = async (): Promise<void> => void (await Promise.all(servers.map(stopServer)));
-  try {
-    for (const listener of listeners) {
-      const server = configureServer(listener.interface, handle, log);
-      const port = await listen(server, listener);
-      // Accepting can fail (no more descriptors); that must not end the process.
-      server.on("error", (error) => log.error({ err: error }, "cannot accept a connection"));
-      servers.push(server);
-      bound.push({ ...listener, port });
-    }
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { listeners: bound, stop };
+  const server = configureServer(listener.interface, handle, log);
+  const port = await listen(server, listener);
+  // Accepting can fail (no more descriptors); that must not end the process.
+  server.on("error", (error) => log.error({ err: error }, "cannot accept a connection"));
+  return { listener: { ...listener, port }, stop: () => stopServer(server) };
 }
 
 function configureServer(interfaceName: string, handle: HandleRequest, log: Logger): Server {

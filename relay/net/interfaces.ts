@@ -14,6 +14,8 @@ export type InterfaceAddress = {
 /** One interface of this host as a server on it needs to know it, by its first address. */
 export type InterfaceInfo = InterfaceAddress & {
   readonly name: string;
+  /** The kernel's number for it, another one each time that it is made anew. */
+  readonly index: number;
   /** Its further addresses. */
   readonly others: readonly InterfaceAddress[];
   /** Largest IP packet in bytes. */
@@ -46,6 +48,7 @@ export function readInterface(name: string): InterfaceInfo {
   }
   return {
     name,
+    index,
     ...withBroadcast(ipv4),
     others: others.map(withBroadcast),
     mtu: readMtu(name),

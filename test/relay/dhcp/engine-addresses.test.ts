@@ -345,6 +345,7 @@ describe("what a lease remembers", () => {
 describe("createSubnet", () => {
   const info = {
     name: "lo",
+    index: 1,
     address: "127.0.0.1",
     netmask: "255.0.0.0",
     broadcast: "127.255.255.255",

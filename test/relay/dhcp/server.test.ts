@@ -28,6 +28,7 @@ import { freePort, WireClient } from "./support/wire-client.ts";
 
 const LOOPBACK: InterfaceInfo = {
   name: "lo",
+  index: 1,
   address: "127.0.0.1",
   netmask: "255.0.0.0",
   broadcast: "127.255.255.255",

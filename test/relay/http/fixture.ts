@@ -88,12 +88,12 @@ export async function startRelayHttp(
     report: createExchangeReporter((event) => events.push(event), log, Date.now),
     log,
   });
-  const server = await startHttpServer([{ interface: "lo", address: "127.0.0.1", port: 0 }], handle, log);
+  const server = await startHttpServer({ interface: "lo", address: "127.0.0.1", port: 0 }, handle, log);
   onTestFinished(async () => {
     upstream.close();
     await server.stop();
   });
-  const { port } = server.listeners[0]!;
+  const { port } = server.listener;
   return { port, url: `http://127.0.0.1:${port}`, root, events, revisions, logLines };
 }
 

@@ -25,6 +25,7 @@ export const CONFIG: DhcpServerConfig = serverConfig({
 /** The interface that the server is on. */
 export const INTERFACE: InterfaceInfo = {
   name: "eth1",
+  index: 1,
   address: SERVER,
   netmask: "255.255.255.0",
   broadcast: "192.168.77.255",
