@@ -72,11 +72,10 @@ export type ServerProcess = {
 export async function startServerProcess(
   lab: Lab,
   config: ServerProcessArgument["config"],
-  interfaceName: string = lab.lanInterface,
 ): Promise<ServerProcess> {
   const folder = mkdtempSync(join(tmpdir(), "pxedge-dhcp-"));
   const argument: ServerProcessArgument = {
-    interface: interfaceName,
+    interface: lab.lanInterface,
     config,
     leasesPath: join(folder, "leases.db"),
   };

@@ -37,15 +37,20 @@ export type Site = {
   stop(): Promise<void>;
 };
 
-/**
- * Starts control plane and relay for a lab.
- *
- * @param tftpRoot where the boot files are
- */
-export async function startSite(
-  lab: Lab,
-  options: { directory: string; tftpRoot: string; site?: object },
-): Promise<Site> {
+type SiteOptions = {
+  readonly directory: string;
+  /** Where the boot files are. */
+  readonly tftpRoot: string;
+  /** The site's document. */
+  readonly site?: object;
+  /** DHCP on the LAN, as relay.yaml has it; a server if left out. */
+  readonly dhcp?: string;
+  /** Further interfaces and their DHCP. */
+  readonly interfaces?: Readonly<Record<string, string>>;
+};
+
+/** Starts control plane and relay for a lab. */
+export async function startSite(lab: Lab, options: SiteOptions): Promise<Site> {
   const name = "lab";
   mkdirSync(options.directory, { recursive: true });
   const controlPlane = await startControlPlane({
@@ -65,21 +70,23 @@ async function startParts(
   lab: Lab,
   name: string,
   controlPlane: LocalControlPlane,
-  options: { directory: string; tftpRoot: string; site?: object },
+  options: SiteOptions,
 ): Promise<Site> {
   const api = createApiClient(controlPlane.url, controlPlane.adminToken);
   await api.request("PUT", `/sites/${name}`, options.site ?? {});
 
   const stateDir = join(options.directory, "relay");
   const config = join(options.directory, "relay.yaml");
+  const server = `mode: server, range: [192.168.77.50, 192.168.77.99], router: ${lab.lanAddress}, dns: [${lab.lanAddress}], leaseSeconds: 3600`;
+  const interfaces = { [lab.lanInterface]: options.dhcp ?? server, ...options.interfaces };
   writeFileSync(
     config,
     `controlPlane: { url: "${controlPlane.url}" }
 stateDir: ${stateDir}
 interfaces:
-  - name: ${lab.lanInterface}
-    dhcp:
-      { mode: server, range: [192.168.77.50, 192.168.77.99], router: ${lab.lanAddress}, dns: [${lab.lanAddress}], leaseSeconds: 3600 }
+${Object.entries(interfaces)
+  .map(([name, dhcp]) => `  - name: ${name}\n    dhcp: { ${dhcp} }\n`)
+  .join("")}\
 tftp: { root: ${options.tftpRoot} }
 http: { port: ${RELAY_HTTP_PORT} }
 log: { level: debug, format: json }
