@@ -1,8 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Ipv4, Mac } from "../../core/addresses.ts";
 import { PxedgeError } from "../../core/errors.ts";
+import { openLeaseDatabase } from "./lease-database.ts";
 import { LeaseIndex } from "./lease-index.ts";
 import { isLive, type ClientKey, type Lease, type LeaseChange } from "./lease.ts";
 
@@ -29,29 +30,6 @@ export type LeaseStoreOptions = {
   readonly now: () => number;
 };
 
-const SCHEMA_VERSION = 2;
-const SCHEMA = `
-  CREATE TABLE lease (
-    address    TEXT PRIMARY KEY,
-    subnet     TEXT NOT NULL,
-    client_key TEXT NOT NULL,
-    mac        TEXT NOT NULL,
-    speaker    TEXT NOT NULL,
-    hostname   TEXT,
-    state      TEXT NOT NULL,
-    expires_at INTEGER NOT NULL,
-    port       TEXT,
-    UNIQUE (subnet, client_key)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE quarantine (
-    address TEXT PRIMARY KEY,
-    until   INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
-  PRAGMA user_version = ${SCHEMA_VERSION};
-`;
-/** From version 1: leases did not know their port. */
-const MIGRATION = `ALTER TABLE lease ADD COLUMN port TEXT; PRAGMA user_version = ${SCHEMA_VERSION};`;
-
 /**
  * Leases that survive a crash and a power cut: read from memory, written to
  * SQLite (write-ahead log, `synchronous=FULL`).
@@ -65,15 +43,17 @@ export class LeaseStore {
   readonly #now: () => number;
   readonly #index = new LeaseIndex();
   readonly #statements: Statements;
-  #staged: LeaseChange[] = [];
+  /** Addresses whose lease, or quarantine, is not on disk as it stands. */
+  readonly #staged = { leases: new Set<Ipv4>(), quarantines: new Set<Ipv4>() };
 
   /** @throws LeaseStoreError `lease-store-unreadable` */
   constructor({ path, now }: LeaseStoreOptions) {
     this.#now = now;
     try {
       if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
-      this.#database = openDatabase(path);
+      this.#database = openLeaseDatabase(path);
       this.#statements = prepare(this.#database);
+      this.#database.prepare("DELETE FROM quarantine WHERE until <= ?").run(now());
       this.#load();
     } catch (error) {
       throw new LeaseStoreError(
@@ -121,8 +101,25 @@ export class LeaseStore {
 
   /** Makes a change visible to reads; `commit` makes it durable. */
   stage(change: LeaseChange): void {
+    const { leases, quarantines } = this.#staged;
+    switch (change.kind) {
+      case "bind": {
+        const { address, subnet, clientKey } = change.lease;
+        leases.add(address);
+        const earlier = this.#index.byClient(subnet, clientKey);
+        if (earlier !== undefined) leases.add(earlier.address);
+        if (this.#index.quarantinedUntil(address) !== undefined) quarantines.add(address);
+        break;
+      }
+      case "release":
+        leases.add(change.address);
+        break;
+      case "quarantine":
+        leases.add(change.quarantine.address);
+        quarantines.add(change.quarantine.address);
+        break;
+    }
     this.#index.apply(change);
-    this.#staged.push(change);
   }
 
   /**
@@ -131,21 +128,24 @@ export class LeaseStore {
    * @throws LeaseStoreError `lease-commit-failed`: reads show the last durable state again
    */
   commit(): void {
-    const changes = this.#staged;
-    if (changes.length === 0) return;
-    this.#staged = [];
+    const { leases, quarantines } = this.#staged;
+    if (leases.size === 0 && quarantines.size === 0) return;
     try {
       this.#database.exec("BEGIN IMMEDIATE");
-      for (const change of changes) this.#write(change);
+      for (const address of leases) this.#writeLease(address);
+      for (const address of quarantines) this.#writeQuarantine(address);
       this.#database.exec("COMMIT");
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       this.#load();
       throw new LeaseStoreError(
         "lease-commit-failed",
-        `cannot write ${changes.length} lease changes: ${(error as Error).message}`,
+        `cannot write the leases of ${leases.size} addresses: ${(error as Error).message}`,
         { cause: error },
       );
+    } finally {
+      leases.clear();
+      quarantines.clear();
     }
   }
 
@@ -154,63 +154,35 @@ export class LeaseStore {
     this.#database.close();
   }
 
-  #write(change: LeaseChange): void {
-    const { dropClient, putLease, release, dropLease, putQuarantine, dropQuarantine } = this.#statements;
-    switch (change.kind) {
-      case "bind": {
-        const { address, subnet, clientKey, mac, speaker, hostname, state, expiresAt, port } = change.lease;
-        dropClient.run(subnet, clientKey, address);
-        dropQuarantine.run(address);
-        putLease.run(address, subnet, clientKey, mac, speaker, hostname, state, expiresAt, port);
-        return;
-      }
-      case "release":
-        release.run(change.at, change.address);
-        return;
-      case "quarantine":
-        dropLease.run(change.quarantine.address);
-        putQuarantine.run(change.quarantine.address, change.quarantine.until);
-        return;
+  #writeLease(address: Ipv4): void {
+    const lease = this.#index.byAddress(address);
+    if (lease === undefined) {
+      this.#statements.dropLease.run(address);
+      return;
     }
+    const { subnet, clientKey, mac, speaker, hostname, state, expiresAt, port } = lease;
+    this.#statements.putLease.run(address, subnet, clientKey, mac, speaker, hostname, state, expiresAt, port);
+  }
+
+  #writeQuarantine(address: Ipv4): void {
+    const until = this.#index.quarantinedUntil(address);
+    if (until === undefined) this.#statements.dropQuarantine.run(address);
+    else this.#statements.putQuarantine.run(address, until);
   }
 
   #load(): void {
     this.#index.clear();
     for (const row of this.#statements.allLeases.iterate()) this.#index.add(row as Lease);
-    for (const row of this.#statements.allQuarantines.iterate(this.#now())) {
+    for (const row of this.#statements.allQuarantines.iterate()) {
       this.#index.quarantine(row as { address: Ipv4; until: number });
     }
   }
 }
 
 type Statements = Record<
-  | "allLeases"
-  | "allQuarantines"
-  | "dropClient"
-  | "putLease"
-  | "release"
-  | "dropLease"
-  | "putQuarantine"
-  | "dropQuarantine",
+  "allLeases" | "allQuarantines" | "putLease" | "dropLease" | "putQuarantine" | "dropQuarantine",
   StatementSync
 >;
-
-function openDatabase(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: 5000 });
-  try {
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-    const { user_version: version } = database.prepare("PRAGMA user_version").get() as {
-      user_version: number;
-    };
-    if (version > SCHEMA_VERSION) throw new Error(`it was written by a newer release, format ${version}`);
-    if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`);
-    if (version === 1) database.exec(`BEGIN; ${MIGRATION} COMMIT`);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
 
 function prepare(database: DatabaseSync): Statements {
   return {
@@ -218,10 +190,8 @@ function prepare(database: DatabaseSync): Statements {
       `SELECT address, subnet, client_key AS clientKey, mac, speaker, hostname, state,
               expires_at AS expiresAt, port FROM lease`,
     ),
-    allQuarantines: database.prepare("SELECT address, until FROM quarantine WHERE until > ?"),
-    dropClient: database.prepare("DELETE FROM lease WHERE subnet = ? AND client_key = ? AND address <> ?"),
+    allQuarantines: database.prepare("SELECT address, until FROM quarantine"),
     putLease: database.prepare("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-    release: database.prepare("UPDATE lease SET state = 'released', expires_at = ? WHERE address = ?"),
     dropLease: database.prepare("DELETE FROM lease WHERE address = ?"),
     putQuarantine: database.prepare("INSERT OR REPLACE INTO quarantine VALUES (?, ?)"),
     dropQuarantine: database.prepare("DELETE FROM quarantine WHERE address = ?"),

@@ -171,6 +171,32 @@ describe("LeaseStore", () => {
     after.close();
   });
 
+  it("takes over a file of the first release, and of the second", () => {
+    const columns = "address, subnet, client_key, mac, speaker, hostname, state, expires_at";
+    const table = `CREATE TABLE lease (address TEXT PRIMARY KEY, subnet TEXT NOT NULL, client_key TEXT NOT NULL,
+      mac TEXT NOT NULL, speaker TEXT NOT NULL, hostname TEXT, state TEXT NOT NULL, expires_at INTEGER NOT NULL,
+      UNIQUE (subnet, client_key)) STRICT, WITHOUT ROWID;
+      CREATE TABLE quarantine (address TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+      INSERT INTO lease (${columns}) VALUES ('192.168.77.50', '${SUBNET}', '01525400000001',
+        '52:54:00:00:00:01', 'system', NULL, 'bound', ${NOW + 3_600_000});`;
+    for (const [version, more] of [
+      [1, ""],
+      [2, "ALTER TABLE lease ADD COLUMN port TEXT;"],
+    ] as const) {
+      const path = join(folder, `release-${version}.sqlite`);
+      const database = new DatabaseSync(path);
+      database.exec(`${table} ${more} PRAGMA user_version = ${version}`);
+      database.close();
+      const store = new LeaseStore({ path, now: () => now });
+      expect(store.byAddress("192.168.77.50")).toEqual(lease());
+      store.stage(bind({ ...OTHER, address: "192.168.77.51" }));
+      store.close();
+      const again = new LeaseStore({ path, now: () => now });
+      expect(again.byAddress("192.168.77.51")?.mac).toBe(OTHER.mac);
+      again.close();
+    }
+  });
+
   it("says what to do about a file it cannot read", () => {
     const path = join(folder, "leases.sqlite");
     writeFileSync(path, "this is no database, but it is long enough to look at".repeat(100));

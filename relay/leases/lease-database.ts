@@ -1,0 +1,70 @@
+import { DatabaseSync } from "node:sqlite";
+
+const SCHEMA_VERSION = 3;
+
+/**
+ * By address alone: that a client has one lease a subnet is the index's to keep.
+ * A second index on disk, in another order, doubles what a commit writes.
+ */
+const LEASE_TABLE = `
+  CREATE TABLE lease (
+    address    TEXT PRIMARY KEY,
+    subnet     TEXT NOT NULL,
+    client_key TEXT NOT NULL,
+    mac        TEXT NOT NULL,
+    speaker    TEXT NOT NULL,
+    hostname   TEXT,
+    state      TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    port       TEXT
+  ) STRICT, WITHOUT ROWID;
+`;
+const SCHEMA = `
+  ${LEASE_TABLE}
+  CREATE TABLE quarantine (
+    address TEXT PRIMARY KEY,
+    until   INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/** What brings a file of an earlier version to the next. */
+const MIGRATIONS: Readonly<Record<number, string>> = {
+  1: "ALTER TABLE lease ADD COLUMN port TEXT;",
+  2: `ALTER TABLE lease RENAME TO lease_2; ${LEASE_TABLE}
+      INSERT INTO lease SELECT address, subnet, client_key, mac, speaker, hostname, state, expires_at, port
+      FROM lease_2; DROP TABLE lease_2;`,
+};
+
+/** Pages of the log that are gathered before they go to their places: leases written twice go once. */
+const CHECKPOINT_PAGES = 4096;
+
+/**
+ * Opens, or makes, the leases' database.
+ *
+ * @throws what node:sqlite throws, and an Error for a file of a newer release
+ */
+export function openLeaseDatabase(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: 5000 });
+  try {
+    database.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
+    );
+    const { user_version: version } = database.prepare("PRAGMA user_version").get() as {
+      user_version: number;
+    };
+    if (version > SCHEMA_VERSION) throw new Error(`it was written by a newer release, format ${version}`);
+    if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`);
+    else migrate(database, version);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function migrate(database: DatabaseSync, version: number): void {
+  for (let from = version; from < SCHEMA_VERSION; from++) {
+    database.exec(`BEGIN; ${MIGRATIONS[from]} PRAGMA user_version = ${from + 1}; COMMIT`);
+  }
+}
