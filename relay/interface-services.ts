@@ -4,6 +4,7 @@ import { parseIpv4, type Ipv4 } from "../core/addresses.ts";
 import type { EventSink } from "../core/relay-protocol/events.ts";
 import type { BootFileAvailability } from "./boot-file-availability.ts";
 import type { DhcpConfig, RelayConfig } from "./config/model.ts";
+import type { OverheardClients } from "./dhcp/overheard.ts";
 import type { SiteReader } from "./dhcp/reservations.ts";
 import { createDhcpServer } from "./dhcp/server.ts";
 import type { HandleRequest } from "./http/handle-request.ts";
@@ -24,6 +25,7 @@ export type InterfaceServicesOptions = {
   readonly site: SiteReader;
   readonly bootFiles: BootFileAvailability;
   readonly observe: ObserveClient;
+  readonly overheard: OverheardClients;
   readonly onEvent: EventSink;
   readonly log: Logger;
 };
@@ -78,6 +80,7 @@ export function createInterfaceServices(options: InterfaceServicesOptions): Inte
       bootFileAvailable: (file) => options.bootFiles.available(file),
       leases: options.leases,
       site: options.site,
+      overheard: options.overheard,
       onEvent,
       log,
       now: Date.now,

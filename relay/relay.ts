@@ -10,6 +10,7 @@ import { readCredentials, type RelayCredentials } from "./control-plane/credenti
 import { deliverEvents } from "./control-plane/deliver-events.ts";
 import { createStateFile } from "./control-plane/state-file.ts";
 import { createStateSync, type StateSync } from "./control-plane/state-sync.ts";
+import { OverheardClients } from "./dhcp/overheard.ts";
 import { RelayError } from "./errors.ts";
 import { createExchangeReporter } from "./http/exchange-events.ts";
 import { createRequestHandler } from "./http/handle-request.ts";
@@ -104,9 +105,11 @@ async function startParts(
   });
   running.push(() => journal.stop());
 
+  const overheard = new OverheardClients(Date.now);
   const observe = createClientObserver({
     macByAddress: (address) => leases.macByAddress(address),
     lookupNeighbour,
+    overheard: (address, device) => overheard.macByAddress(address, device),
   });
   const upstream = createUpstream({
     url,
@@ -129,6 +132,7 @@ async function startParts(
     site: () => sync.current(),
     bootFiles,
     observe,
+    overheard,
     onEvent: journal.sink,
     log,
   };

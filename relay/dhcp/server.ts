@@ -12,6 +12,7 @@ import type { Arrival } from "./inbox.ts";
 import { Listener } from "./listener.ts";
 import type { DhcpLog } from "./log.ts";
 import { type Outcome, silent } from "./outcome.ts";
+import type { OverheardClients } from "./overheard.ts";
 import { Prober } from "./prober.ts";
 import { handleAsProxy } from "./proxy.ts";
 import type { Reservations, SiteReader } from "./reservations.ts";
@@ -30,6 +31,8 @@ export type DhcpServerOptions = {
   readonly bootFileAvailable: (file: string) => boolean;
   readonly leases: LeaseStore;
   readonly site: SiteReader;
+  /** Takes note of who takes which address from another server; for a proxy. */
+  readonly overheard?: OverheardClients;
   readonly onEvent: EventSink;
   readonly log: DhcpLog;
   /** Milliseconds since the epoch. */
@@ -191,6 +194,7 @@ function proxyRole(options: DhcpServerOptions, config: DhcpProxyConfig): Role {
   let active = config.mode === "proxy";
   return {
     handle: (packet, arrival) => {
+      options.overheard?.note(packet, options.interface.name);
       // Also while it waits: what clients say tells of a server.
       const outcome = handleAsProxy(packet, arrival, context, options.now());
       return active || outcome.kind === "silent" ? outcome : silent("no-other-server");

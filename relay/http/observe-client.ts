@@ -9,22 +9,26 @@ export type ObserveClientOptions = {
   readonly macByAddress: (address: Ipv4) => Mac | undefined;
   /** Who the kernel takes an address for, on one interface. */
   readonly lookupNeighbour: (address: Ipv4, interfaceName: string) => Mac | undefined;
+  /** Who was overheard on an interface to ask another DHCP server for an address. */
+  readonly overheard: (address: Ipv4, interfaceName: string) => Mac | undefined;
 };
 
 /**
  * Creates the look-up of a client's MAC: our own lease is worth more than the
- * kernel's neighbour table, which is worth more than nothing.
+ * kernel's neighbour table, which is worth more than what the client said to
+ * another DHCP server.
  */
-export function createClientObserver({ macByAddress, lookupNeighbour }: ObserveClientOptions): ObserveClient {
+export function createClientObserver(options: ObserveClientOptions): ObserveClient {
+  const { macByAddress, lookupNeighbour, overheard } = options;
   return (ip, interfaceName) => {
-    const leased = macByAddress(ip);
-    if (leased !== undefined) return { ip, mac: leased, source: "lease", interface: interfaceName };
-    const neighbour = lookupNeighbour(ip, interfaceName);
-    return {
-      ip,
-      mac: neighbour ?? null,
-      source: neighbour === undefined ? null : "neighbour",
-      interface: interfaceName,
+    const observed = (mac: Mac | null, source: ObservedClient["source"]): ObservedClient => {
+      return { ip, mac, source, interface: interfaceName };
     };
+    const leased = macByAddress(ip);
+    if (leased !== undefined) return observed(leased, "lease");
+    const neighbour = lookupNeighbour(ip, interfaceName);
+    if (neighbour !== undefined) return observed(neighbour, "neighbour");
+    const heard = overheard(ip, interfaceName);
+    return heard === undefined ? observed(null, null) : observed(heard, "dhcp");
   };
 }

@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
@@ -6,6 +7,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
+import { encode } from "../../core/dhcp-packet/index.ts";
 import type { RelayState } from "../../core/relay-protocol/state.ts";
 import { createBootFileAvailability } from "../../relay/boot-file-availability.ts";
 import { openFileRoot } from "../../relay/boot-files/file-root.ts";
@@ -13,6 +15,7 @@ import { parseRelayConfig } from "../../relay/config/parse.ts";
 import type { RelayConfig } from "../../relay/config/model.ts";
 import { writeCredentials } from "../../relay/control-plane/credentials.ts";
 import { startRelay, type Relay } from "../../relay/relay.ts";
+import { renew } from "./dhcp/support/client-packets.ts";
 import { ask } from "./http/fixture.ts";
 import { SITE, startFakeControlPlane, state } from "./control-plane/fixture.ts";
 
@@ -171,6 +174,29 @@ describe("what keeps a relay from starting is one sentence", () => {
     await start(config);
   });
 });
+
+test.each(["port", "bootPort"] as const)(
+  "as a proxy it tells a client's MAC by what the client said on its %s",
+  async (name) => {
+    const plane = await startFakeSite();
+    const config = await configure(plane.url);
+    const [port, bootPort, clientPort] = [await freePort(), await freePort(), await freePort()];
+    const listener = { answer: "any", vendorClasses: [], port, bootPort, clientPort } as const;
+    const relay = await start({
+      ...config,
+      interfaces: [{ name: "lo", dhcp: { mode: "proxy", ...listener } }],
+    });
+    const client = createSocket("udp4");
+    onTestFinished(() => void client.close());
+    client.send(encode(renew("127.0.0.1")), listener[name], "127.0.0.1");
+    const observed = async () => {
+      await ask(`${urlOf(relay)}/boot/52-54-00-00-00-01/script.ipxe`);
+      const { headers } = plane.requests.findLast(({ url }) => url.startsWith("/boot/"))!;
+      return [headers["pxedge-client-mac"], headers["pxedge-client-mac-source"]];
+    };
+    await expect.poll(observed).toEqual(["52:54:00:00:00:01", "dhcp"]);
+  },
+);
 
 test("an interface that is not there does not concern the others", async () => {
   const config = await configure((await startFakeSite()).url);

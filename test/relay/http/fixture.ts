@@ -83,6 +83,7 @@ export async function startRelayHttp(
     observe: createClientObserver({
       macByAddress: () => (options.leased === false ? undefined : CLIENT_MAC),
       lookupNeighbour: () => undefined,
+      overheard: () => undefined,
     }),
     bootWaitSeconds: () => options.bootWaitSeconds ?? 300,
     report: createExchangeReporter((event) => events.push(event), log, Date.now),
