@@ -10,6 +10,7 @@ import { takesClaims } from "./claims.ts";
 import { noteBoot } from "./events.ts";
 import { findMachine } from "./machines.ts";
 import { siteIdentity } from "./meta.ts";
+import { passTime } from "./orders.ts";
 import type { Pinned } from "./pinned.ts";
 import { renderAnswer, sealedSecretsOf, viewOf } from "./render.ts";
 
@@ -77,7 +78,8 @@ export function openAnswer(
 
   const found = findByCapability(sql, request.secretHash);
   if (found === null) return refuse(null, "unknown-capability");
-  const { attempt, pinned } = found;
+  const { pinned } = found;
+  const attempt = passTime(sql, found.attempt, now);
   const machine = findMachine(sql, attempt.machineId);
   if (machine === null) return refuse(attempt, "machine-removed");
   const attested = attest(machine, observedMac);

@@ -1,8 +1,10 @@
 import type { Mac } from "../../core/addresses.ts";
 import { advance, type AttemptEvent } from "../../core/boot/attempt.ts";
+import type { Attempt } from "../../core/boot/model.ts";
 import { findByCapability, saveAttempt } from "./attempts.ts";
 import { noteBoot } from "./events.ts";
-import { findMachine } from "./machines.ts";
+import { findMachine, machineIdOfMac } from "./machines.ts";
+import { passTime } from "./orders.ts";
 
 /** What an installer reports about itself. */
 export type CallbackRequest = {
@@ -13,15 +15,24 @@ export type CallbackRequest = {
   readonly observedMac: Mac | null;
 };
 
-/** Takes a callback: idempotent, and it touches only its own attempt. `false`: refused. */
+/**
+ * Takes a callback: idempotent, and it touches only its own attempt. `false`:
+ * refused, as where another machine of the site sends it. A MAC that no machine
+ * has is believed: an installer may speak from a NIC, a bridge or a bond that
+ * was never registered.
+ */
 export function takeCallback(sql: SqlStorage, now: number, request: CallbackRequest): boolean {
   const { event, message, observedMac } = request;
-  const found = findByCapability(sql, request.secretHash);
-  if (found === null) {
-    noteBoot(sql, null, observedMac, { stage: "callback", name: "refused", detail: { event } }, now);
+  const refuse = (attempt: Attempt | null, reason: string): false => {
+    const detail = { event, reason };
+    noteBoot(sql, attempt, observedMac, { stage: "callback", name: "refused", detail }, now);
     return false;
-  }
-  const { attempt } = found;
+  };
+  const found = findByCapability(sql, request.secretHash);
+  if (found === null) return refuse(null, "unknown-capability");
+  const sender = observedMac === null ? null : machineIdOfMac(sql, observedMac);
+  if (sender !== null && sender !== found.attempt.machineId) return refuse(found.attempt, "another-machine");
+  const attempt = passTime(sql, found.attempt, now);
   let after = attempt;
   if (event !== "log") {
     const attemptEvent: AttemptEvent =

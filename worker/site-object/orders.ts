@@ -91,7 +91,8 @@ export function arm(
   const busy: FieldError[] = [];
   for (const machine of machines) {
     const id = mintId();
-    const active = passTime(sql, findActiveAttempt(sql, machine.id)?.attempt ?? null, now);
+    const found = findActiveAttempt(sql, machine.id)?.attempt;
+    const active = found === undefined ? null : passTime(sql, found, now);
     if (active !== null && isActive(active)) {
       if (order.supersede !== active.id) {
         const message = `attempt ${active.id} is ${active.state}; name it in "supersede" to replace it`;
@@ -138,7 +139,7 @@ export function disarm(sql: SqlStorage, key: string, now: number): Result<Attemp
   if (machine === null) return noMachine(key);
   const active = findActiveAttempt(sql, machine.id);
   if (active === null) return fail("conflict", `"${machine.name}" has no active attempt`);
-  const { kind, attempt } = advance(active.attempt, { type: "disarm" }, now);
+  const { kind, attempt } = advance(passTime(sql, active.attempt, now), { type: "disarm" }, now);
   if (kind === "moved") {
     saveAttempt(sql, attempt);
     noteOrder(sql, attempt, "disarmed", { state: attempt.state }, now);
@@ -147,9 +148,8 @@ export function disarm(sql: SqlStorage, key: string, now: number): Result<Attemp
   return ok(attempt);
 }
 
-/** Stores what time alone made of an attempt. */
-export function passTime(sql: SqlStorage, attempt: Attempt | null, now: number): Attempt | null {
-  if (attempt === null) return null;
+/** Stores what time alone made of an attempt, and says so once: whoever looks first, a request or the alarm. */
+export function passTime(sql: SqlStorage, attempt: Attempt, now: number): Attempt {
   const transition = advance(attempt, { type: "tick" }, now);
   if (transition.kind === "moved") {
     saveAttempt(sql, transition.attempt);

@@ -8,6 +8,7 @@ import { recordDiscovered, type SmbiosClaims } from "./discovered.ts";
 import { noteBoot } from "./events.ts";
 import { findByMac } from "./machines.ts";
 import { siteIdentity } from "./meta.ts";
+import { passTime } from "./orders.ts";
 import type { Pinned } from "./pinned.ts";
 import { viewOf } from "./render.ts";
 
@@ -56,7 +57,7 @@ export function openScript(
   const decision = decide({
     machine,
     observedMac: unobserved ? claimedMac : request.observedMac,
-    attempt: active?.attempt ?? null,
+    attempt: active === null ? null : passTime(sql, active.attempt, now),
     now,
   });
   if (decision.attempt !== null) saveAttempt(sql, decision.attempt);
