@@ -1,5 +1,6 @@
 import { COMMIT_FILE } from "../core/boot/answer.ts";
 import type { BootPlan } from "../core/boot/plan.ts";
+import type { Repeatable } from "../core/relay-protocol/headers.ts";
 import { signImagePath } from "../core/sign/image-path.ts";
 import type { Env } from "./env.ts";
 import { deriveSiteKeys } from "./image-keys.ts";
@@ -44,4 +45,12 @@ export async function createBootPlan(
       commitUrl: `${prefix}/a/${capability}/${COMMIT_FILE}`,
     }),
   };
+}
+
+/**
+ * Whether a relay may give the script again while we do not answer it: never
+ * what could install, what holds a capability, or what was chosen in a menu.
+ */
+export function repeatabilityOf(plan: ScriptPlan): Repeatable | undefined {
+  return plan.kind === "local" ? "as-is" : undefined;
 }

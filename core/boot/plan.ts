@@ -7,7 +7,7 @@
  * absolute paths (`/i/…`, or `/s/TOKEN/i/…` without a relay) of the host that
  * serves the script, whatever name the machine reached it by.
  */
-export type BootPlan = LocalPlan | KernelPlan | ChainPlan | MenuPlan | HoldPlan;
+export type BootPlan = LocalPlan | KernelPlan | ChainPlan | MenuPlan | HoldPlan | RetryPlan;
 
 /** The machine's own disk: the safe default. */
 export type LocalPlan = { readonly kind: "local" };
@@ -76,4 +76,21 @@ export type HoldPlan = {
   /** One line each. */
   readonly message: readonly string[];
   readonly askAgainSeconds: number;
+};
+
+/**
+ * No decision could be had in time: says why, waits, and asks for the machine's
+ * own script again, once, with `waited=SECONDS` in the query. Whoever answers
+ * then sees how long the machine has waited, and sends it to its local disk
+ * when that is enough. Where asking fails, it ends with an error.
+ */
+export type RetryPlan = {
+  readonly kind: "retry";
+  /** One line each. */
+  readonly message: readonly string[];
+  readonly askAgainSeconds: number;
+  /** What `waited` is then: whole seconds since the machine first asked. */
+  readonly waitedSeconds: number;
+  /** What was chosen in a menu and has not been answered: asked for again. */
+  readonly choice?: { readonly item: string; readonly menu: string };
 };

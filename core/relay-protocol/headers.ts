@@ -1,6 +1,6 @@
 /**
- * Headers between a relay and the control plane. The control plane reads the
- * first five only from a request that carries a relay's credential, and the
+ * Headers between a relay and the control plane. The control plane reads what
+ * says who the client is, and callbacks' ids, only from a request that carries a relay's credential, and the
  * relay strips them from what its clients send.
  */
 export const RELAY_HEADER = {
@@ -16,4 +16,19 @@ export const RELAY_HEADER = {
   BASE_URL: "pxedge-base-url",
   /** In answers to a relay: the site's state revision, a decimal number. */
   STATE: "pxedge-state",
+  /**
+   * In a script for a relay: that the relay may give it to this machine again
+   * while the control plane does not answer, see `Repeatable`. Absent from
+   * whatever installs, holds a capability or a secret, or was chosen in a menu.
+   */
+  REPEATABLE: "pxedge-repeatable",
 } as const;
+
+/**
+ * How a script may be given again:
+ * - `as-is`: the local disk
+ * - `signed-anew`: a system that lives in memory and fetches no answers; its
+ *   image URLs end, so the relay signs them again
+ */
+export const REPEATABLE = ["as-is", "signed-anew"] as const;
+export type Repeatable = (typeof REPEATABLE)[number];

@@ -86,6 +86,14 @@ describe("who gets an install script", () => {
     expect(await attempt()).toMatchObject({ state: "armed", serves: 0 });
   });
 
+  test("a relay is told what it may give again: the local disk, and never an install", async () => {
+    const path = `/boot/${MAC}/script.ipxe`;
+    const repeatable = async () => (await relay.ask(MAC, "GET", path)).headers.get("pxedge-repeatable");
+    expect(await repeatable()).toBe("as-is");
+    await arm();
+    expect(await repeatable()).toBeNull();
+  });
+
   test("a sibling MAC of the same machine gets it, in any notation", async () => {
     await arm();
     for (const mac of ["52-54-00-00-00-02", "52:54:00:00:00:02", "525400000002"]) {

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { createBootPlan } from "../boot-plan.ts";
+import { createBootPlan, repeatabilityOf } from "../boot-plan.ts";
 import { parseIpv4, parseMac, type Ipv4, type Mac } from "../../core/addresses.ts";
 import { renderIpxe } from "../../core/render/scripts/ipxe.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
@@ -46,6 +46,8 @@ bootRoutes.get("/boot/:mac/script.ipxe", async (c) => {
       baseUrl: baseUrl(c),
     }),
   );
+  const repeatable = repeatabilityOf(plan);
+  if (repeatable !== undefined && !isDirect(c)) c.header(RELAY_HEADER.REPEATABLE, repeatable);
   return ipxe(c, renderIpxe(await createBootPlan(c.env, { siteId: credential.siteId, prefix }, plan)));
 });
 

@@ -3,6 +3,7 @@ import { renderChain } from "./ipxe-chain.ts";
 import { renderHold } from "./ipxe-hold.ts";
 import { renderKernelBoot } from "./ipxe-kernel.ts";
 import { renderMenu } from "./ipxe-menu.ts";
+import { renderRetry } from "./ipxe-retry.ts";
 import { renderLocalBoot } from "./local-boot.ts";
 
 /**
@@ -22,5 +23,7 @@ export function renderIpxe(plan: BootPlan): string {
       return renderMenu(plan);
     case "hold":
       return renderHold(plan);
+    case "retry":
+      return renderRetry(plan);
   }
 }

@@ -149,3 +149,36 @@ describe("hold", () => {
     expect(ran.at(-1)).toMatch(/^chain --autofree --replace /);
   });
 });
+
+describe("retry", () => {
+  const plan = {
+    kind: "retry",
+    message: ["the control plane does not answer", "asking again in 4 s; 12 of 300 s have passed"],
+    askAgainSeconds: 4,
+    waitedSeconds: 19,
+  } as const;
+  const ASKS = "chain --autofree --replace --timeout 15000 script.ipxe?uuid=&serial=&arch=&platform=";
+
+  test("golden", async () => {
+    await expect(renderIpxe(plan)).toMatchFileSnapshot("goldens/retry.ipxe");
+  });
+
+  test("it asks once, and says how long it has waited", () => {
+    const { ran } = runIpxeScript(renderIpxe(plan), {}, ([name]) => (name === "chain" ? null : 0));
+    expect(ran.slice(2)).toEqual(["sleep 4", `${ASKS}&waited=19`]);
+  });
+
+  test("where nobody answers, it hands over to stage one with an error", () => {
+    const { ran, status } = runIpxeScript(renderIpxe(plan), {}, ([name]) => (name === "chain" ? 1 : 0));
+    expect(ran.at(-1)).toBe("imgfree");
+    expect(status).toBe(1);
+  });
+
+  test("what was chosen in a menu is asked for again", () => {
+    const choice = { item: "rescue", menu: "7Yt" };
+    const { ran } = runIpxeScript(renderIpxe({ ...plan, choice }), {}, ([name]) =>
+      name === "chain" ? null : 0,
+    );
+    expect(ran.at(-1)).toBe(`${ASKS}&item=rescue&menu=7Yt&waited=19`);
+  });
+});
