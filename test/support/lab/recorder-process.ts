@@ -1,7 +1,8 @@
 /**
  * The program behind recorder.ts, run inside a lab's namespace: an HTTP server
- * that serves the files under a directory, answers 404 to the rest, 204 to a
- * POST, and writes each request as one line of JSON to stdout.
+ * that writes each request as one line of JSON to stdout. It serves the files
+ * under a directory, 404 to the rest and 204 to a POST; without a directory it
+ * answers nothing.
  *
  *     node recorder-process.ts ADDRESS PORT [DIRECTORY]
  */
@@ -15,10 +16,9 @@ import type { RecordedRequest } from "./recorder.ts";
 const [address, port, directory] = process.argv.slice(2);
 
 /** The file that a request's path names, and its size in bytes. */
-function findFile(path: string): { path: string; sizeBytes: number } | undefined {
-  if (directory === undefined) return undefined;
+function findFile(root: string, path: string): { path: string; sizeBytes: number } | undefined {
   // normalize() of an absolute path does not climb above the root.
-  const file = join(directory, normalize(decodeURIComponent(path)));
+  const file = join(root, normalize(decodeURIComponent(path)));
   const stat = statSync(file, { throwIfNoEntry: false });
   return stat?.isFile() ? { path: file, sizeBytes: stat.size } : undefined;
 }
@@ -34,11 +34,12 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   };
   process.stdout.write(`${JSON.stringify(record)}\n`);
 
+  if (directory === undefined) return;
   if (request.method === "POST") {
     response.writeHead(204).end();
     return;
   }
-  const file = findFile(target.split("?")[0] ?? "/");
+  const file = findFile(directory, target.split("?")[0] ?? "/");
   if (file === undefined) {
     response.writeHead(404, { "content-length": 0 }).end();
     return;

@@ -29,8 +29,9 @@ const START_TIMEOUT_MS = 20_000;
 
 /**
  * Starts a recorder as a process of its own, inside the relay's namespace, so
- * that machines reach it. It serves the files under `directory`, if given,
- * answers 404 to any other GET and 204 to a POST.
+ * that machines reach it. With a `directory` it serves the files in there, 404
+ * to any other GET and 204 to a POST. Without one it answers nothing, so that
+ * who asked stays at that very step.
  *
  * @example the stub of an installer's package mirror, or a script's beacon
  */
