@@ -7,6 +7,7 @@ import type { DhcpConfig, RelayConfig } from "./config/model.ts";
 import type { OverheardClients } from "./dhcp/overheard.ts";
 import type { SiteReader } from "./dhcp/reservations.ts";
 import { createDhcpServer } from "./dhcp/server.ts";
+import type { Subnet } from "./dhcp/subnet.ts";
 import type { HandleRequest } from "./http/handle-request.ts";
 import type { ObserveClient } from "./http/observe-client.ts";
 import { startHttpServer, type HttpListener } from "./http/server.ts";
@@ -43,12 +44,15 @@ export type InterfaceServices = {
   stop(): Promise<void>;
   /** Where HTTP is answered, once it is. */
   readonly http: HttpListener | undefined;
+  /** The networks that addresses are given in, once they are. */
+  readonly subnets: readonly Subnet[] | undefined;
 };
 
 export function createInterfaceServices(options: InterfaceServicesOptions): InterfaceServices {
   const { config, dhcp, info, observe, log, onEvent } = options;
   const running = new StopStack(log);
   let http: HttpListener | undefined;
+  let subnets: readonly Subnet[] | undefined;
 
   const startHttp = async (): Promise<void> => {
     const listener = { interface: info.name, address: info.address, port: config.http.port };
@@ -71,7 +75,10 @@ export function createInterfaceServices(options: InterfaceServicesOptions): Inte
     running.push(() => tftp.stop());
   };
   const startDhcp = async (): Promise<void> => {
-    if (dhcp.mode === "off") return;
+    if (dhcp.mode === "off") {
+      subnets = [];
+      return;
+    }
     const server = createDhcpServer({
       config: dhcp,
       interface: info,
@@ -87,6 +94,7 @@ export function createInterfaceServices(options: InterfaceServicesOptions): Inte
     });
     await server.start();
     running.push(() => server.stop());
+    subnets = server.subnets;
   };
 
   const toStart = [startHttp, startTftp, startDhcp];
@@ -100,6 +108,9 @@ export function createInterfaceServices(options: InterfaceServicesOptions): Inte
     stop: () => running.stop(),
     get http() {
       return http;
+    },
+    get subnets() {
+      return subnets;
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 
 import { DhcpConfigError } from "./dhcp/errors.ts";
+import type { Subnet } from "./dhcp/subnet.ts";
 import type { HttpListener } from "./http/server.ts";
 import type { InterfaceServices } from "./interface-services.ts";
 import { NetError } from "./net/errors.ts";
@@ -11,6 +12,8 @@ export type KeptInterfaceOptions = {
   /** @throws NetError `no-such-interface`, `no-address` while it cannot be served */
   readonly read: (name: string) => InterfaceInfo;
   readonly createServices: (info: InterfaceInfo) => InterfaceServices;
+  /** It is wholly served (again). */
+  readonly onServed: () => void;
   readonly log: Logger;
   /** Milliseconds, of any epoch. */
   readonly now: () => number;
@@ -45,6 +48,11 @@ export class KeptInterface {
   /** Where HTTP is answered just now. */
   get http(): HttpListener | undefined {
     return this.#services?.http;
+  }
+
+  /** The networks that addresses are given in just now; `undefined` while DHCP is not served. */
+  get subnets(): readonly Subnet[] | undefined {
+    return this.#services?.subnets;
   }
 
   /** Serves it if that can be, and looks after it from then on; returns why it is not served. */
@@ -89,6 +97,7 @@ export class KeptInterface {
       await this.#services.start();
       this.#failure = undefined;
       log.info({ interface: name, address: info.address }, "the interface is served");
+      this.#options.onServed();
     } catch (error) {
       // What is configured does not change; what holds a port may.
       this.#fail(error, error instanceof DhcpConfigError ? Infinity : RETRY_MS);

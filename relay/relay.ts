@@ -11,6 +11,7 @@ import { deliverEvents } from "./control-plane/deliver-events.ts";
 import { createStateFile } from "./control-plane/state-file.ts";
 import { createStateSync, type StateSync } from "./control-plane/state-sync.ts";
 import { OverheardClients } from "./dhcp/overheard.ts";
+import type { Subnet } from "./dhcp/subnet.ts";
 import { RelayError } from "./errors.ts";
 import { createExchangeReporter } from "./http/exchange-events.ts";
 import { createRequestHandler } from "./http/handle-request.ts";
@@ -23,6 +24,7 @@ import { KeptInterface } from "./kept-interface.ts";
 import { LeaseStore } from "./leases/lease-store.ts";
 import { type InterfaceInfo, readInterface } from "./net/interfaces.ts";
 import { lookupNeighbour } from "./net/neighbours.ts";
+import { ReservationWatch } from "./reservation-watch.ts";
 import { lockStateDir } from "./state-dir-lock.ts";
 import { StopStack } from "./stop-stack.ts";
 
@@ -87,12 +89,21 @@ async function startParts(
     onRevision: (revision) => sync.noteRevision(revision),
   });
   const bootFiles = createBootFileAvailability(fileRoot, Date.now);
+  const interfaces: KeptInterface[] = [];
+  const reservations = new ReservationWatch({
+    site: () => sync.current(),
+    subnets: () => subnetsOf(interfaces),
+    log,
+  });
   const sync: StateSync = await createStateSync({
     client,
     file: createStateFile(stateDir, siteId, log),
     siteId,
     log,
-    onChange: (state) => void bootFiles.look(config.bootFiles, state),
+    onChange: (state) => {
+      void bootFiles.look(config.bootFiles, state);
+      reservations.look();
+    },
   });
   running.push(() => sync.stop());
   await fetchFirstState(sync);
@@ -136,13 +147,21 @@ async function startParts(
     onEvent: journal.sink,
     log,
   };
-  const interfaces = config.interfaces.map(({ name, dhcp }) => {
+  for (const { name, dhcp } of config.interfaces) {
     const createServices = (info: InterfaceInfo): InterfaceServices =>
       createInterfaceServices({ ...shared, dhcp, info });
-    return new KeptInterface({ name, read: readInterface, createServices, log, now: Date.now });
-  });
+    const onServed = (): void => reservations.look();
+    const options = { name, read: readInterface, createServices, onServed, log, now: Date.now };
+    interfaces.push(new KeptInterface(options));
+  }
   await startInterfaces(interfaces, running);
   return interfaces;
+}
+
+/** All networks that addresses are given in; `undefined` while an interface is not served. */
+function subnetsOf(interfaces: readonly KeptInterface[]): readonly Subnet[] | undefined {
+  const all = interfaces.map(({ subnets }) => subnets);
+  return all.length === 0 || all.includes(undefined) ? undefined : all.flatMap((subnets) => subnets ?? []);
 }
 
 /** @throws what is wrong with the first interface if none is served: then it is the configuration that is wrong */

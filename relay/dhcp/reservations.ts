@@ -7,13 +7,6 @@ export type SiteSnapshot = Pick<RelayState, "site" | "machines">;
 /** Reads the current state; `undefined` before the relay has one. */
 export type SiteReader = () => SiteSnapshot | undefined;
 
-/** Why a reservation cannot be kept, told once for each state of the site. */
-export type ReservationProblem = {
-  readonly machine: string;
-  readonly address: Ipv4;
-  readonly problem: string;
-};
-
 /** The site's machines by MAC, UUID and reserved address. */
 export class Reservations {
   readonly #site: SiteReader;
@@ -22,11 +15,9 @@ export class Reservations {
   #byUuid = new Map<string, RelayMachine>();
   #byAddress = new Map<Ipv4, RelayMachine>();
   #withoutAddress = 0;
-  readonly #onProblem: (problem: ReservationProblem) => void;
 
-  constructor(site: SiteReader, onProblem: (problem: ReservationProblem) => void = () => undefined) {
+  constructor(site: SiteReader) {
     this.#site = site;
-    this.#onProblem = onProblem;
   }
 
   /** Whether the site knows the machine: by its MAC, else by the UUID that its firmware tells. */
@@ -70,17 +61,8 @@ export class Reservations {
       for (const mac of machine.macs) this.#byMac.set(mac, machine);
       if (machine.uuid !== undefined) this.#byUuid.set(machine.uuid.toLowerCase(), machine);
       if (machine.address === undefined) this.#withoutAddress += 1;
-      else this.#reserve(machine, machine.address);
+      // The first machine named keeps an address that two have.
+      else if (!this.#byAddress.has(machine.address)) this.#byAddress.set(machine.address, machine);
     }
-  }
-
-  /** The first machine named keeps an address that two have. */
-  #reserve(machine: RelayMachine, address: Ipv4): void {
-    const holder = this.#byAddress.get(address);
-    if (holder === undefined) {
-      this.#byAddress.set(address, machine);
-      return;
-    }
-    this.#onProblem({ machine: machine.name, address, problem: `it is reserved for ${holder.name} already` });
   }
 }

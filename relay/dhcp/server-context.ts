@@ -13,7 +13,7 @@ import { createFurtherSubnet, createSubnet } from "./subnet.ts";
 /** @throws DhcpConfigError `range-outside-subnet` */
 export function createServerContext(options: DhcpServerOptions, config: DhcpServerConfig): EngineContext {
   const { leases, interface: info } = options;
-  const reservations = createReservations(options);
+  const reservations = new Reservations(options.site);
   const offers = new Offers();
   const { probe, leasesPerPort } = config;
   const subnets = [
@@ -35,7 +35,7 @@ export function createServerContext(options: DhcpServerOptions, config: DhcpServ
 
 export function createProxyContext(options: DhcpServerOptions, config: DhcpProxyConfig): ProxyContext {
   const { interface: info } = options;
-  const reservations = createReservations(options);
+  const reservations = new Reservations(options.site);
   const boot = createBootDirections(options, reservations, info.address);
   return { config, mtu: info.mtu, serverAddress: info.address, reservations, boot };
 }
@@ -43,12 +43,6 @@ export function createProxyContext(options: DhcpServerOptions, config: DhcpProxy
 /** The loopback has no hardware address, and nobody there answers ARP. */
 export function canProbe(mac: string): boolean {
   return mac !== "00:00:00:00:00:00";
-}
-
-function createReservations({ site, log, interface: info }: DhcpServerOptions): Reservations {
-  return new Reservations(site, (problem) =>
-    log.warn({ interface: info.name, ...problem }, "a reservation cannot be kept"),
-  );
 }
 
 function createBootDirections(

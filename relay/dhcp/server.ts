@@ -19,6 +19,7 @@ import type { Reservations, SiteReader } from "./reservations.ts";
 import { canProbe, createProxyContext, createServerContext } from "./server-context.ts";
 import { type DhcpServerStats, noStats } from "./server-stats.ts";
 import { ServerWatch } from "./server-watch.ts";
+import type { Subnet } from "./subnet.ts";
 
 export type DhcpServerOptions = {
   readonly config: DhcpActiveConfig;
@@ -45,12 +46,15 @@ export type DhcpServer = {
   /** What was received but not answered yet is dropped. Not to be started again. */
   stop(): Promise<void>;
   readonly stats: Readonly<DhcpServerStats>;
+  /** The networks that it gives addresses in: none as a proxy. */
+  readonly subnets: readonly Subnet[];
 };
 
 /** What an interface does about requests, and what goes on beside them. */
 type Role = {
   readonly handle: (packet: DhcpPacket, arrival: Arrival) => Outcome;
   readonly reservations: Reservations;
+  readonly subnets: readonly Subnet[];
   /** Another DHCP server was seen. */
   readonly onServer: () => void;
   /** Before the first request is read. */
@@ -120,6 +124,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   let tidying: NodeJS.Timeout | undefined;
   return {
     stats,
+    subnets: role.subnets,
     async start() {
       await role.prepare(exchange);
       try {
@@ -160,6 +165,7 @@ function serverRole(options: DhcpServerOptions, config: DhcpServerConfig, stats:
   return {
     handle: (packet) => handle(packet, context, now()),
     reservations,
+    subnets: networks.all.map(({ subnet }) => subnet),
     onServer: () => undefined,
     prepare: async (exchange) => {
       const probed = networks.all.filter(({ subnet }) => subnet.local);
@@ -200,6 +206,7 @@ function proxyRole(options: DhcpServerOptions, config: DhcpProxyConfig): Role {
       return active || outcome.kind === "silent" ? outcome : silent("no-other-server");
     },
     reservations: context.reservations,
+    subnets: [],
     onServer: () => {
       if (active) return;
       active = true;

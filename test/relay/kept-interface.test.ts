@@ -25,11 +25,13 @@ let startFailures: Error[];
 /** What was done to services, by the index of the interface that they were made for. */
 let done: string[];
 let logged: string[];
+/** How often it was told that the interface is served. */
+let served: number;
 let kept: KeptInterface;
 
 beforeEach(() => {
   vi.useFakeTimers();
-  [host, startFailures, done, logged] = [ETH1, [], [], []];
+  [host, startFailures, done, logged, served] = [ETH1, [], [], [], 0];
   kept = new KeptInterface({
     name: "eth1",
     read: () => {
@@ -44,7 +46,9 @@ beforeEach(() => {
       },
       stop: async () => void done.push(`stop ${index}`),
       http: { interface: "eth1", address, port: 8080 },
+      subnets: [],
     }),
+    onServed: () => void (served += 1),
     log: pino(
       { base: null },
       { write: (line) => void logged.push((JSON.parse(line) as { msg: string }).msg) },
@@ -63,6 +67,7 @@ describe("an interface", () => {
     expect(kept.http?.address).toBe("192.168.77.1");
     await vi.advanceTimersByTimeAsync(60_000);
     expect(done).toEqual(["start 7"]);
+    expect(served).toBe(1);
     await kept.stop();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(done).toEqual(["start 7", "stop 7"]);
@@ -110,6 +115,7 @@ describe("an interface", () => {
     const other = new NetError("port-in-use", "UDP port 67 on eth1 is held by dhcpd (pid 8)");
     startFailures = [taken, taken, other];
     expect(await kept.start()).toBe(taken);
+    expect(served).toBe(0);
     await vi.advanceTimersByTimeAsync(9000);
     expect(done).toEqual(["fail 7"]);
     await vi.advanceTimersByTimeAsync(2000);

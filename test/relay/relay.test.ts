@@ -17,7 +17,7 @@ import { writeCredentials } from "../../relay/control-plane/credentials.ts";
 import { startRelay, type Relay } from "../../relay/relay.ts";
 import { renew } from "./dhcp/support/client-packets.ts";
 import { ask } from "./http/fixture.ts";
-import { SITE, startFakeControlPlane, state } from "./control-plane/fixture.ts";
+import { machine, SITE, startFakeControlPlane, state } from "./control-plane/fixture.ts";
 
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {
@@ -197,6 +197,22 @@ test.each(["port", "bootPort"] as const)(
     await expect.poll(observed).toEqual(["52:54:00:00:00:01", "dhcp"]);
   },
 );
+
+test("a reservation in none of the relay's networks is warned of", async () => {
+  const plane = await startFakeControlPlane(() => ({
+    body: state({ machines: [machine("m1", { address: "192.168.1.9" })] }),
+  }));
+  const lines: string[] = [];
+  const log = pino({ level: "warn" }, { write: (line) => void lines.push(line) });
+  const relay = await startRelay({ config: await configure(plane.url), log });
+  onTestFinished(() => relay.stop());
+  expect(JSON.parse(lines[0]!)).toMatchObject({
+    msg: "a reservation cannot be kept",
+    machine: "node-m1",
+    address: "192.168.1.9",
+    problem: "it lies in no network that this relay gives addresses in (127.0.0.0/8)",
+  });
+});
 
 test("an interface that is not there does not concern the others", async () => {
   const config = await configure((await startFakeSite()).url);
