@@ -164,7 +164,8 @@ export class Exchange {
   }
 
   #ignore(name: "ignored" | "pool-exhausted", reason: string, mac: string | null, detail: EventDetail): void {
-    const { log, device, now } = this.#options;
+    const { log, device, now, stats } = this.#options;
+    stats.ignoredByReason.set(reason, (stats.ignoredByReason.get(reason) ?? 0) + 1);
     if (!this.#sampled.report(name, reason, mac, now(), detail)) return;
     const fields = { interface: device, mac, reason, ...detail };
     if (name === "pool-exhausted") log.warn(fields, "no free address");
@@ -177,7 +178,7 @@ export class Exchange {
     const { event } = outcome;
     if (outcome.kind === "reply" && !this.#send(arrival, outcome)) return;
     if (event === null) return;
-    stats[event.name as keyof DhcpServerStats] += 1;
+    stats[event.name as Exclude<keyof DhcpServerStats, "ignoredByReason">] += 1;
     const level = event.name === "refused" || event.name === "declined" ? "info" : "debug";
     log[level]({ interface: device, mac: event.mac, ...event.detail }, `DHCP ${event.name}`);
     onEvent(event);

@@ -12,6 +12,8 @@ export type DhcpServerStats = {
   declined: number;
   released: number;
   ignored: number;
+  /** Of the ignored and the malformed: how many for each reason. */
+  readonly ignoredByReason: Map<string, number>;
   /** Addresses found in use by a probe. */
   conflicts: number;
   /** Replies that could not be made durable, encoded or sent. */
@@ -30,6 +32,7 @@ export function noStats(): DhcpServerStats {
     declined: 0,
     released: 0,
     ignored: 0,
+    ignoredByReason: new Map(),
     conflicts: 0,
     failed: 0,
   };

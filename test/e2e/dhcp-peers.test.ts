@@ -131,6 +131,8 @@ describe.skipIf(lack !== undefined)(
         const proxy = await start({ ...PROXY, mode: "auto" });
         await waitFor(() => proxy.output().includes("no DHCP server answers here"), 15_000, proxy.output);
         expect((await boot(7)).offers).toEqual([]);
+        const silent = await proxy.waitFor("ignored", 5000);
+        expect(silent.detail).toMatchObject({ reason: "no-other-server" });
         await startDnsmasq();
         await proxy.waitFor("other-server", 40_000);
         const { address, offers } = await boot(7);

@@ -171,16 +171,17 @@ describe("the DHCP server on a socket", () => {
     await received(junk.length);
     expect(server.stats.malformed).toBe(junk.length);
     expect(events.every(({ name, mac }) => name === "ignored" && mac === null)).toBe(true);
+    expect(Object.fromEntries(server.stats.ignoredByReason)).toEqual({
+      "too-short": 2,
+      "not-a-request": 1,
+      "bad-op": 1,
+      "bad-hlen": 1,
+      "bad-cookie": 1,
+      "truncated-option": 1,
+      "missing-end": 1,
+    });
     expect(new Set(events.map(({ detail }) => detail["reason"]))).toEqual(
-      new Set([
-        "too-short",
-        "not-a-request",
-        "bad-op",
-        "bad-hlen",
-        "bad-cookie",
-        "truncated-option",
-        "missing-end",
-      ]),
+      new Set(server.stats.ignoredByReason.keys()),
     );
     expect(await client.ask(discover())).toBeDefined();
   });
@@ -215,6 +216,7 @@ describe("the DHCP server on a socket", () => {
       })),
     );
     expect(server.stats.ignored).toBe(51);
+    expect(Object.fromEntries(server.stats.ignoredByReason)).toEqual({ "unknown-network": 51 });
     expect(logged).toEqual(["DHCP started"]);
   });
 
