@@ -1,22 +1,14 @@
 import { Hono } from "hono";
 import type { App } from "./http.ts";
+import { PUBLIC_ROUTES, TOKEN_ROUTES } from "./api/api.ts";
 import { ProblemError, problemResponse } from "./problem.ts";
-import { auditRoutes } from "./routes/audit.ts";
 import { bootRoutes } from "./routes/boot.ts";
-import { documentRoutes } from "./routes/documents.ts";
-import { imageApiRoutes } from "./routes/image-api.ts";
-import { bootFileApiRoutes } from "./routes/boot-file-api.ts";
 import { bootFileRoutes } from "./routes/boot-files.ts";
 import { createDirectRoutes } from "./routes/direct.ts";
 import { imageRoutes } from "./routes/images.ts";
-import { machineRoutes } from "./routes/machines.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
-import { orderRoutes } from "./routes/orders.ts";
 import { relayRoutes } from "./routes/relays.ts";
-import { secretRoutes } from "./routes/secrets.ts";
-import { siteRoutes } from "./routes/sites.ts";
 import { treeRoutes } from "./routes/trees.ts";
-import { tokenRoutes } from "./routes/tokens.ts";
 import { auditChanges } from "./audit.ts";
 import { API_PATH, readRelayCredential, requireApiToken } from "./authenticate.ts";
 
@@ -43,21 +35,14 @@ export function createApp(): Hono<App> {
     app.use(paths, readRelayCredential);
   app.route("/", clientRoutes);
   app.route("/s", createDirectRoutes(clientRoutes));
-  // What relays ask for; joining is the one call without a credential.
+  // What relays ask for.
   app.route("/", relayRoutes);
   // What people and their tools ask for. The document that describes it is no secret.
   app.route(API_PATH, openApiRoutes);
+  for (const { hono } of PUBLIC_ROUTES) app.route(API_PATH, hono);
   const api = new Hono<App>();
   api.use(requireApiToken, auditChanges);
-  api.route("/", auditRoutes);
-  api.route("/tokens", tokenRoutes);
-  api.route("/secrets", secretRoutes);
-  api.route("/", documentRoutes);
-  api.route("/images", imageApiRoutes);
-  api.route("/boot-files", bootFileApiRoutes);
-  api.route("/sites", siteRoutes);
-  api.route("/sites/:site", machineRoutes);
-  api.route("/sites/:site", orderRoutes);
+  for (const { hono } of TOKEN_ROUTES) api.route("/", hono);
   app.route(API_PATH, api);
   return app;
 }

@@ -57,14 +57,16 @@ export async function readText(c: AppContext): Promise<string> {
   return text + decoder.decode();
 }
 
+/** The request's query, checked against its schema. @throws ProblemError `bad-request` */
+export function readQuery<S extends z.ZodObject>(c: AppContext, schema: S): z.output<S> {
+  const result = validate(schema, c.req.query());
+  if (result.ok) return result.value;
+  throw new ProblemError({ ...result.problem, type: "bad-request" });
+}
+
 /** Checks any value; the problem names every wrong field. */
 export function check<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   return unwrap(validate(schema, value));
-}
-
-/** A path parameter that must have the form of a name. */
-export function pathName(c: AppContext, parameter: string, schema: z.ZodType<string>): string {
-  return check(schema, c.req.param(parameter));
 }
 
 /** What the request's `If-Match` and `If-None-Match` ask for. */
@@ -81,50 +83,37 @@ export function taggedJson(c: AppContext, etag: string, document: object, status
   return c.json(document, status);
 }
 
-/** One page of a list: `?after=CURSOR&limit=N`. */
+/** Which page of a list is asked for: `?after=CURSOR&limit=N`. */
 export type Page = { readonly after: string; readonly limit: number };
 
 /** Answers with one page; `next` is the cursor of the page that follows, `null` on the last one. */
 export async function pageJson<T>(
   c: AppContext,
+  { after, limit }: Page,
   read: (page: Page) => Promise<T[]>,
   cursorOf: (item: T) => string,
 ): Promise<Response> {
-  const limit = Math.max(1, queryInteger(c, "limit", 100, 1_000));
   // One more than asked for tells whether there is a next page.
-  const found = await read({ after: c.req.query("after") ?? "", limit: limit + 1 });
+  const found = await read({ after, limit: limit + 1 });
   const items = found.slice(0, limit);
   return c.json({ items, next: found.length > limit ? cursorOf(items.at(-1)!) : null });
 }
 
 /** As `pageJson`, of a list that is short enough to be read whole. */
-export async function pageOfAllJson<T>(
+export function pageOfAllJson<T>(
   c: AppContext,
+  page: Page,
   all: readonly T[],
   cursorOf: (item: T) => string,
 ): Promise<Response> {
-  return await pageJson(
-    c,
-    async ({ after, limit }) => {
-      const start = after === "" ? 0 : all.findIndex((item) => cursorOf(item) === after) + 1;
-      return all.slice(start, start + limit);
-    },
-    cursorOf,
-  );
+  const read = async ({ after, limit }: Page) => {
+    const start = after === "" ? 0 : all.findIndex((item) => cursorOf(item) === after) + 1;
+    return all.slice(start, start + limit);
+  };
+  return pageJson(c, page, read, cursorOf);
 }
 
-/** A non-negative whole number from the query. */
-export function queryInteger(c: AppContext, name: string, fallback: number, max: number): number {
-  const text = c.req.query(name);
-  if (text === undefined) return fallback;
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
-  if (Number.isNaN(value)) {
-    const message = "must be a whole number";
-    throw new ProblemError({
-      type: "bad-request",
-      detail: `${name} ${message}`,
-      errors: [{ field: name, message }],
-    });
-  }
-  return Math.min(value, max);
+/** Answers with what a log holds after a position; `next` is the last position read. */
+export function logJson(c: AppContext, items: readonly { readonly seq: number }[]): Response {
+  return c.json({ items, next: items.at(-1)?.seq ?? null });
 }

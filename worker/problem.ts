@@ -10,10 +10,27 @@ const PROBLEMS = {
   "precondition-failed": [412, "The document has changed since it was read"],
   "too-large": [413, "The request body is too large"],
   invalid: [422, "The document is invalid"],
+  "idempotency-mismatch": [422, "The Idempotency-Key belongs to another order"],
   unavailable: [503, "Not available at the moment; try again"],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type ProblemType = keyof typeof PROBLEMS;
+
+/** Every type, as a response names it; stable. */
+export const PROBLEM_URNS = Object.keys(PROBLEMS).map((type) => problemUrn(type as ProblemType));
+
+/** `urn:pxedge:problem:TYPE`. */
+export function problemUrn(type: ProblemType): string {
+  return `urn:pxedge:problem:${type}`;
+}
+
+export function problemStatus(type: ProblemType): number {
+  return PROBLEMS[type][0];
+}
+
+export function problemTitle(type: ProblemType): string {
+  return PROBLEMS[type][1];
+}
 
 /** A field that is wrong, as a path into the document, and why. */
 export type FieldError = { readonly field: string; readonly message: string };
@@ -59,10 +76,10 @@ export function unwrap<T>(result: Result<T>): T {
 
 /** An `application/problem+json` response (RFC 9457). */
 export function problemResponse({ type, detail, errors }: Problem): Response {
-  const [status, title] = PROBLEMS[type];
+  const [status, title] = [problemStatus(type), problemTitle(type)];
   const headers = new Headers({ "content-type": "application/problem+json", "cache-control": "no-store" });
   if (type === "unauthorized") headers.set("www-authenticate", "Bearer");
   if (type === "unavailable") headers.set("retry-after", "2");
-  const body = { type: `urn:pxedge:problem:${type}`, title, status, detail, ...(errors && { errors }) };
+  const body = { type: problemUrn(type), title, status, detail, ...(errors && { errors }) };
   return new Response(JSON.stringify(body), { status, headers });
 }

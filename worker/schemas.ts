@@ -50,30 +50,40 @@ const cidrSchema = z
   .refine((text) => parseCidr(text) !== undefined, "not an IPv4 network such as 10.0.0.0/8");
 
 const siteMembers = {
-  /** Stage one gives up after so long and boots the local disk; null: never. */
-  bootWaitSeconds: z.int().min(10).max(86_400).nullable().default(300),
-  bootFiles: bootFilesSchema.optional(),
+  bootWaitSeconds: z.int().min(10).max(86_400).nullable().default(300).meta({
+    description: "Stage one gives up after so long and boots the local disk; null: never",
+  }),
+  bootFiles: bootFilesSchema.optional().meta({ description: "By firmware class, in order of preference" }),
   variables: variablesSchema.default({}),
-  /** What becomes of unknown machines: they boot their disk, or do so and are recorded. */
-  policy: z.enum(["local", "discover"]).default("local"),
-  /** Whether a machine whose MAC the relay could not observe is believed; the narrowest network counts, else `required`. */
+  policy: z.enum(["local", "discover"]).default("local").meta({
+    description: "What becomes of unknown machines: they boot their disk, or do so and are recorded",
+  }),
   attestation: z
     .array(z.strictObject({ cidr: cidrSchema, mode: z.enum(["required", "preferred"]) }))
     .max(256)
-    .default([]),
-  /** So many machines may be armed within the window without a confirmation. */
+    .default([])
+    .meta({
+      description:
+        "Whether a machine whose MAC the relay could not observe is believed; the narrowest network counts, else `required`",
+    }),
   armLimit: z
     .strictObject({
       machines: z.int().min(0).max(100_000).default(25),
       windowMinutes: z.int().min(1).max(10_080).default(60),
     })
-    .prefault({}),
-  /** Whether machines without a relay, whose MAC nobody observed, may install. */
-  directInstall: z.boolean().default(false),
+    .prefault({})
+    .meta({ description: "So many machines may be armed within the window without a confirmation" }),
+  directInstall: z.boolean().default(false).meta({
+    description: "Whether machines without a relay, whose MAC nobody observed, may install",
+  }),
 };
 export const siteSettingsSchema = z.strictObject(siteMembers);
-export const siteSchema = z.strictObject({ name: nameSchema, ...siteMembers });
-export const siteUpdateSchema = z.strictObject({ name: nameSchema.optional(), ...siteMembers });
+export const siteSchema = z
+  .strictObject({ name: nameSchema, ...siteMembers })
+  .meta({ id: "NewSite", examples: [{ name: "lab", policy: "discover" }] });
+export const siteUpdateSchema = z
+  .strictObject({ name: nameSchema.optional(), ...siteMembers })
+  .meta({ id: "SiteInput", examples: [{ armLimit: { machines: 50 }, variables: { timezone: "Etc/UTC" } }] });
 
 /** A site's settings as both objects store them. */
 export type SiteSettings = z.infer<typeof siteSettingsSchema>;
@@ -101,7 +111,7 @@ export const selectorSchema = z.string().transform((text, context) => {
   return labels;
 });
 
-export const machineSchema = z.strictObject({
+const machineMembers = {
   name: nameSchema.optional(),
   macs: z.array(macSchema).max(16).optional(),
   uuid: z.guid().toLowerCase().optional(),
@@ -111,8 +121,14 @@ export const machineSchema = z.strictObject({
   bootFiles: bootFilesSchema.optional(),
   variables: variablesSchema.default({}),
   labels: z.record(labelKeySchema, labelValueSchema).optional(),
-  /** Arming it needs a confirmation, however few are armed. */
-  protected: z.boolean().optional(),
+  protected: z
+    .boolean()
+    .optional()
+    .meta({ description: "Arming it needs a confirmation, however few are armed" }),
+};
+export const machineSchema = z.strictObject(machineMembers).meta({
+  id: "MachineInput",
+  examples: [{ macs: ["52:54:00:00:00:01"], profile: "debian-12", labels: { rack: "a1" } }],
 });
 export type MachineInput = z.infer<typeof machineSchema>;
 
@@ -121,24 +137,41 @@ const answerSchema = z.strictObject({
   lifetime: z.enum(["once", "attempt"]).optional(),
 });
 
-export const profileSchema = z.discriminatedUnion("mode", [
-  z.strictObject({
-    mode: z.literal("install"),
-    image: nameSchema,
-    kernel: filePathSchema,
-    initrds: z.array(filePathSchema).max(8).default([]),
-    args: z.string().max(8_192).default(""),
-    answers: z
-      .record(filePathSchema, answerSchema)
-      .refine((answers) => !("commit" in answers), "'commit' is the name of the commit itself")
-      .default({}),
-    variables: variablesSchema.default({}),
-    installDeadlineSeconds: z.int().min(60).max(604_800).default(14_400),
-  }),
-  z.strictObject({ mode: z.literal("local") }),
-]);
+export const profileSchema = z
+  .discriminatedUnion("mode", [
+    z.strictObject({
+      mode: z.literal("install"),
+      image: nameSchema,
+      kernel: filePathSchema,
+      initrds: z.array(filePathSchema).max(8).default([]),
+      args: z.string().max(8_192).default(""),
+      answers: z
+        .record(filePathSchema, answerSchema)
+        .refine((answers) => !("commit" in answers), "'commit' is the name of the commit itself")
+        .default({}),
+      variables: variablesSchema.default({}),
+      installDeadlineSeconds: z.int().min(60).max(604_800).default(14_400),
+    }),
+    z.strictObject({ mode: z.literal("local") }),
+  ])
+  .meta({
+    id: "Profile",
+    examples: [
+      {
+        mode: "install",
+        image: "debian-12",
+        kernel: "linux",
+        initrds: ["initrd.gz"],
+        args: "auto=true url={{urls.answers}}preseed.cfg",
+        answers: { "preseed.cfg": { template: "debian" } },
+      },
+    ],
+  });
 
-export const templateSchema = z.strictObject({ text: z.string().max(262_144) });
+export const templateSchema = z.strictObject({ text: z.string().max(262_144) }).meta({
+  id: "Template",
+  examples: [{ text: "---\nkind: shell\ndescription: A note\n---\necho {{machine.name}}\n" }],
+});
 export type TemplateDocument = z.infer<typeof templateSchema>;
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits");
@@ -156,10 +189,13 @@ export const imageSchema = z
     files: z
       .record(filePathSchema, z.union([storedFileSchema, upstreamFileSchema]))
       .refine((files) => Object.keys(files).length > 0, "an image has at least one file"),
-    /** How machines without a relay get uploaded files: through the Worker, or from the bucket itself. */
-    delivery: z.enum(["stream", "redirect"]).default("stream"),
-    /** Where files with a `url` may come from, redirects included. */
-    origins: z.array(originSchema).max(8).default([]),
+    delivery: z.enum(["stream", "redirect"]).default("stream").meta({
+      description:
+        "How machines without a relay get uploaded files: through the Worker, or from the bucket itself",
+    }),
+    origins: z.array(originSchema).max(8).default([]).meta({
+      description: "Where files with a `url` may come from, redirects included",
+    }),
   })
   .superRefine(({ files, origins }, context) => {
     for (const [path, file] of Object.entries(files)) {
@@ -167,38 +203,66 @@ export const imageSchema = z
       const message = "is of no origin that the image lists in `origins`";
       context.addIssue({ code: "custom", path: ["files", path, "url"], message });
     }
+  })
+  .meta({
+    id: "ImageInput",
+    examples: [
+      { files: { linux: { sha256: "3f2a9c0d5e6b7184".repeat(4) } } },
+      {
+        files: {
+          linux: {
+            url: "https://images.example.org/debian/linux",
+            sha256: "3f2a9c0d5e6b7184".repeat(4),
+            sizeBytes: 8_000_000,
+          },
+        },
+        origins: ["https://images.example.org"],
+      },
+    ],
   });
 export const completeUploadSchema = z.strictObject({
   sha256: sha256Schema,
-  /** In their order; by default all that arrived. */
   parts: z
     .array(z.strictObject({ part: z.int().min(1).max(10_000), etag: z.string().max(200) }))
     .min(1)
-    .optional(),
+    .optional()
+    .meta({ description: "In their order; by default all that arrived" }),
 });
 
 /** Several machines at once: all of it happens, or nothing. */
-export const machineBatchSchema = z.strictObject({
-  put: z
-    .array(machineSchema.extend({ id: z.string().min(1).max(64) }))
-    .max(1_000)
-    .default([]),
-  delete: z.array(z.string().min(1).max(64)).max(1_000).default([]),
-});
+export const machineBatchSchema = z
+  .strictObject({
+    put: z
+      .array(z.strictObject({ id: z.string().min(1).max(64), ...machineMembers }))
+      .max(1_000)
+      .default([]),
+    delete: z.array(z.string().min(1).max(64)).max(1_000).default([]),
+  })
+  .meta({
+    id: "MachineBatch",
+    examples: [{ put: [{ id: "node2", macs: ["52:54:00:00:00:02"] }], delete: ["node1"] }],
+  });
 export type MachineBatch = z.infer<typeof machineBatchSchema>;
 
 const armMembers = {
   ttlSeconds: z.int().min(60).max(604_800).default(86_400),
   retries: z.int().min(0).max(5).default(0),
   variables: variablesSchema.default({}),
-  /** How many machines the order arms, where that needs a confirmation. */
-  confirmCount: z.int().min(0).optional(),
+  confirmCount: z.int().min(0).optional().meta({
+    description: "How many machines the order arms, where that needs a confirmation",
+  }),
 };
-export const armSchema = z.strictObject({
-  ...armMembers,
-  profile: nameSchema.optional(),
-  supersede: z.string().max(64).optional(),
-});
+export const armSchema = z
+  .strictObject({
+    ...armMembers,
+    profile: nameSchema.optional().meta({ description: "Instead of the machine's own" }),
+    supersede: z
+      .string()
+      .max(64)
+      .optional()
+      .meta({ description: "The active attempt that this one replaces" }),
+  })
+  .meta({ id: "ArmOrder", examples: [{ profile: "debian-12", retries: 1 }] });
 export const siteArmSchema = z
   .strictObject({
     ...armMembers,
@@ -209,27 +273,45 @@ export const siteArmSchema = z
   .refine((order) => (order.ids === undefined) !== (order.selector === undefined), {
     message: "give either ids or a selector",
     path: ["ids"],
+  })
+  .meta({
+    id: "SiteArmOrder",
+    examples: [{ profile: "debian-12", selector: "rack=a1", confirmCount: 12 }],
   });
 
-export const tokenSchema = z.strictObject({
-  name: z.string().min(1).max(100),
-  role: z.enum(ROLES),
-  /** Names; absent: all sites, and what belongs to none. */
-  sites: z.array(nameSchema).min(1).max(1_000).optional(),
-  expiresInSeconds: z.int().min(60).max(315_360_000).optional(),
-});
+export const tokenSchema = z
+  .strictObject({
+    name: z.string().min(1).max(100),
+    role: z.enum(ROLES),
+    sites: z.array(nameSchema).min(1).max(1_000).optional().meta({
+      description: "Names; absent: all sites, and what belongs to none",
+    }),
+    expiresInSeconds: z.int().min(60).max(315_360_000).optional(),
+  })
+  .meta({ id: "TokenOrder", examples: [{ name: "ci", role: "operator", sites: ["lab"] }] });
 
 /** A secret's name stands in templates: `{{secret.NAME}}`. */
 export const secretNameSchema = z
   .string()
   .regex(/^[a-zA-Z][a-zA-Z0-9_]{0,62}$/, "a letter, then up to 62 letters, digits and _");
-export const secretSchema = z.strictObject({ value: z.string().min(1).max(65_536) });
+export const secretSchema = z
+  .strictObject({ value: z.string().min(1).max(65_536) })
+  .meta({ id: "SecretInput" });
 
-export const rollbackSchema = z.strictObject({ revision: z.string().max(64) });
+export const rollbackSchema = z.strictObject({ revision: z.string().max(64) }).meta({ id: "Rollback" });
 
-export const bootTokenSchema = z.strictObject({ description: z.string().max(200).default("") });
+export const bootTokenSchema = z
+  .strictObject({ description: z.string().max(200).default("") })
+  .meta({ id: "BootTokenInput" });
 
-export const joinSchema = z.strictObject({ token: z.string().max(200) });
+export const joinSchema = z.strictObject({ token: z.string().max(200) }).meta({ id: "JoinOrder" });
+
+/** A merge patch (RFC 7396): what comes of it is checked as a whole document. */
+export const machinePatchSchema = z.record(z.string(), z.unknown()).meta({
+  id: "MachinePatch",
+  description: "Members of `MachineInput`; null takes one away",
+  examples: [{ labels: { rack: "a2" }, address: null }],
+});
 
 export const eventSchema = z
   .strictObject({

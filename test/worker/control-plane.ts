@@ -1,6 +1,7 @@
 import { env, exports } from "cloudflare:workers";
 import { expect } from "vitest";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
+import { checkAgainstOperation } from "./documented.ts";
 
 /** A reply, read whole. `json` is what a JSON body holds, for tests to look into. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -8,7 +9,7 @@ export type Reply = { status: number; headers: Headers; text: string; json: any 
 
 type RequestOptions = { token?: string; headers?: Record<string, string>; body?: unknown };
 
-/** One request to the whole Worker, by its fetch handler. */
+/** One request to the whole Worker, by its fetch handler; what the API answers must be as it is documented. */
 export async function request(method: string, path: string, options: RequestOptions = {}): Promise<Reply> {
   const { body, token } = options;
   const headers = new Headers(options.headers);
@@ -23,7 +24,10 @@ export async function request(method: string, path: string, options: RequestOpti
   );
   const text = await response.text();
   const isJson = /json/.test(response.headers.get("content-type") ?? "");
-  return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : null };
+  const { status, headers: received } = response;
+  const reply = { status, headers: received, text, json: isJson ? JSON.parse(text) : null };
+  checkAgainstOperation(method, path, reply);
+  return reply;
 }
 
 /** An API request with the admin's token. */

@@ -1,41 +1,175 @@
-import { expect, test } from "vitest";
+import { reset } from "cloudflare:test";
+import { afterEach, describe, expect, test } from "vitest";
+import * as z from "zod";
+import { OPERATIONS } from "../../worker/api/api.ts";
 import { createApp } from "../../worker/app.ts";
-import { request } from "./control-plane.ts";
+import { api, createProfiles, createSite, request } from "./control-plane.ts";
+import { operationOf } from "./documented.ts";
+
+afterEach(reset);
 
 /** A route's path as an OpenAPI document writes it, below `/api/v1`. */
 function toOpenApiPath(path: string): string {
   return path
     .slice("/api/v1".length)
-    .replace("/:machines{machines:batch}", "/machines:batch")
+    .replace(/\/:segment\{([^}]*)\}/, "/$1")
     .replaceAll(/\/:(\w+)(?:\{[^}]*\})?/g, "/{$1}");
 }
 
-test("the OpenAPI document tells of every route, and of nothing else", async () => {
+async function readDocument() {
   const { status, json } = await request("GET", "/api/v1/openapi.json");
   expect(status).toBe(200);
-  expect(json.openapi).toBe("3.1.0");
-  const told = Object.entries(json.paths as Record<string, object>).flatMap(([path, operations]) =>
-    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
-  );
-  const served = createApp()
-    .routes.filter(({ path, method }) => path.startsWith("/api/v1/") && method !== "ALL")
-    .map(({ method, path }) => `${method} ${toOpenApiPath(path)}`)
-    .filter((route) => route !== "GET /openapi.json");
-  expect(told.sort()).toEqual([...new Set(served)].sort());
+  return json;
+}
+
+describe("the OpenAPI document", () => {
+  test("tells of every route, and of nothing else", async () => {
+    const { openapi, paths } = await readDocument();
+    expect(openapi).toBe("3.1.0");
+    const told = Object.entries(paths as Record<string, object>).flatMap(([path, operations]) =>
+      Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const served = createApp()
+      .routes.filter(({ path, method }) => path.startsWith("/api/v1/") && method !== "ALL")
+      .map(({ method, path }) => `${method} ${toOpenApiPath(path)}`)
+      .filter((route) => route !== "GET /openapi.json");
+    expect(told.sort()).toEqual([...new Set(served)].sort());
+  });
+
+  test("names every operation, parameter, role and problem", async () => {
+    const { paths, components } = await readDocument();
+    const put = paths["/sites/{site}/machines/{id}"].put;
+    expect(put).toMatchObject({ operationId: "putMachine", security: [{ token: ["operator"] }] });
+    expect(put.requestBody.content["application/json"].schema).toEqual({
+      $ref: "#/components/schemas/MachineInput",
+    });
+    expect(components.schemas.MachineInput).toMatchObject({
+      type: "object",
+      additionalProperties: false,
+      properties: { macs: { type: "array", maxItems: 16 }, protected: { type: "boolean" } },
+    });
+    expect(
+      put.parameters.map(({ name, in: place }: { name: string; in: string }) => `${place} ${name}`),
+    ).toEqual(["path site", "path id", "header If-Match", "header If-None-Match"]);
+    expect(put.responses[201].headers).toHaveProperty("ETag");
+    expect(put.responses[412].description).toContain("urn:pxedge:problem:precondition-failed");
+    expect(put.responses[422].content).toHaveProperty(["application/problem+json"]);
+
+    const arm = paths["/sites/{site}/arm"].post;
+    expect(arm.parameters.map(({ name }: { name: string }) => name)).toContain("Idempotency-Key");
+    expect(components.schemas.SiteArmOrder.required).toEqual(["profile"]);
+    expect(arm.responses[409].description).toContain("urn:pxedge:problem:confirmation-required");
+    expect(paths["/relays/join"].post.security).toEqual([]);
+    expect(paths["/tokens"].get.security).toEqual([{ token: ["admin"] }]);
+    expect(paths["/sites"].get.security).toEqual([{ token: ["viewer"] }]);
+  });
+
+  test("has no operation twice, and no path parameter that is not described", () => {
+    const ids = OPERATIONS.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { id, path, params } of OPERATIONS) {
+      const named = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name]) => name!);
+      expect(Object.keys(params?.shape ?? {}).sort(), id).toEqual(named.sort());
+    }
+  });
+
+  test("has only examples that fit", () => {
+    const schemas = OPERATIONS.flatMap(({ body, responses }) => [
+      ...(body === undefined ? [] : [body]),
+      ...Object.values(responses).flatMap(({ schema }) => schema ?? []),
+    ]);
+    let checked = 0;
+    for (const schema of schemas) {
+      const { id, examples } = z.globalRegistry.get(schema) ?? {};
+      for (const example of (examples as unknown[] | undefined) ?? []) {
+        expect(schema.safeParse(example).error, `${id}: ${JSON.stringify(example)}`).toBeUndefined();
+        checked++;
+      }
+    }
+    expect(checked).toBeGreaterThan(10);
+  });
 });
 
-test("it holds the schemas that bodies are checked by", async () => {
-  const { paths } = (await request("GET", "/api/v1/openapi.json")).json;
-  const { schema } = paths["/sites/{site}/machines/{id}"].put.requestBody.content["application/json"];
-  expect(schema).toMatchObject({
-    type: "object",
-    additionalProperties: false,
-    properties: { macs: { type: "array", maxItems: 16 }, protected: { type: "boolean" } },
-  });
-  const arm = paths["/sites/{site}/arm"].post;
-  expect(arm.requestBody.content["application/json"].schema.required).toEqual(["profile"]);
-  expect(arm.parameters).toContainEqual(
-    expect.objectContaining({ name: "site", in: "path", required: true }),
-  );
-  expect(arm.responses.default.content).toHaveProperty(["application/problem+json"]);
+test("every operation answers as it is documented", async () => {
+  await createSite("lab", { policy: "discover" });
+  await createProfiles();
+  const seen = new Set<string>();
+  /** The answer itself is held against the operation's schemas by `request`. */
+  const call = async (method: string, path: string, body?: unknown, headers?: Record<string, string>) => {
+    const reply = await api(method, path, body, headers);
+    expect(reply.status, `${method} ${path}: ${reply.text}`).toBeLessThan(300);
+    seen.add(operationOf(method, `/api/v1${path}`)!.id);
+    return reply.json;
+  };
+
+  await call("POST", "/sites", { name: "other" });
+  await call("PUT", "/sites/other", { bootWaitSeconds: null });
+  await call("GET", "/sites");
+  await call("GET", "/sites/other");
+  await call("DELETE", "/sites/other");
+
+  const { token } = await call("POST", "/sites/lab/join-tokens");
+  const { relayId, credential } = await call("POST", "/relays/join", { token });
+  const stranger = { authorization: `Bearer ${credential}`, "pxedge-client-mac": "52:54:00:00:00:99" };
+  await request("GET", "/boot/52-54-00-00-00-99/script.ipxe?serial=S1&arch=x86_64", { headers: stranger });
+  await call("GET", "/sites/lab/discovered");
+  await call("GET", "/sites/lab/relays");
+  await call("DELETE", `/sites/lab/relays/${relayId}`);
+  const bootToken = await call("POST", "/sites/lab/boot-tokens", { description: "rack a" });
+  await call("GET", "/sites/lab/boot-tokens");
+  await call("DELETE", `/sites/lab/boot-tokens/${bootToken.id}`);
+
+  const machine = "/sites/lab/machines/node1";
+  await call("PUT", machine, { macs: ["52:54:00:00:00:01"], labels: { rack: "a1" }, profile: "debian-12" });
+  await call("PATCH", machine, { labels: { rack: "a2" } });
+  await call("GET", machine);
+  await call("POST", "/sites/lab/machines:batch", { put: [{ id: "node2", macs: ["52:54:00:00:00:02"] }] });
+  await call("GET", "/sites/lab/machines?selector=rack=a2&q=node");
+  await call("GET", `${machine}/preview`);
+  await call("POST", `${machine}/arm`, {}, { "idempotency-key": "k" });
+  await call("POST", `${machine}/arm`, {}, { "idempotency-key": "k" });
+  await call("POST", `${machine}/disarm`);
+  await call("POST", "/sites/lab/arm", { ids: ["node1", "node2"], profile: "debian-12" });
+  await call("GET", `${machine}/preview?profile=debian-12`);
+  await call("GET", `${machine}/attempts`);
+  await call("GET", `${machine}/timeline`);
+  await call("GET", "/sites/lab/events?limit=3");
+  await call("POST", `${machine}/disarm`);
+  await call("DELETE", machine);
+
+  for (const kind of ["profiles", "templates", "images"]) {
+    const name = (await call("GET", `/${kind}`)).items[0].name;
+    await call("GET", `/${kind}/${name}`);
+    const { items } = await call("GET", `/${kind}/${name}/revisions`);
+    await call("POST", `/${kind}/${name}/rollback`, { revision: items[0].revision });
+  }
+  const { text } = await call("GET", "/templates/answer");
+  await call("PUT", "/templates/answer", { text });
+  await call("PUT", "/profiles/disk", { mode: "local" });
+  const { files } = await call("GET", "/images/debian-12");
+  await call("PUT", "/images/copy", { files: { linux: { sha256: files.linux.sha256 } } });
+  for (const path of ["/profiles/disk", "/templates/answer", "/images/copy"]) await call("DELETE", path);
+
+  const file = "/images/copy/files/boot/linux";
+  const { uploadId } = await call("POST", `${file}?uploads`);
+  await call("PUT", `${file}?uploadId=${uploadId}&part=1`, new Uint8Array(9), { "content-length": "9" });
+  await call("GET", file);
+  await call("GET", `${file}?uploadId=${uploadId}`);
+  await call("DELETE", `${file}?uploadId=${uploadId}`);
+  await call("PUT", "/boot-files/snponly.efi", new Uint8Array(7), { "content-length": "7" });
+  await call("GET", "/boot-files");
+  await call("DELETE", "/boot-files/snponly.efi");
+
+  await call("PUT", "/secrets/rootHash", { value: "$6$x" });
+  await call("GET", "/secrets/rootHash");
+  await call("GET", "/secrets");
+  await call("POST", "/keys/rotate");
+  await call("DELETE", "/secrets/rootHash");
+  const { id } = await call("POST", "/tokens", { name: "ci", role: "operator", sites: ["lab"] });
+  await call("GET", "/tokens");
+  await call("GET", `/tokens/${id}`);
+  await call("DELETE", `/tokens/${id}`);
+  await call("GET", "/audit?limit=1000");
+
+  expect([...seen].sort()).toEqual(OPERATIONS.map((operation) => operation.id).sort());
 });

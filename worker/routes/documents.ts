@@ -1,117 +1,163 @@
-import { Hono } from "hono";
-import type { Profile } from "../../core/boot/model.ts";
-import { controlObject } from "../env.ts";
+import { ApiRoutes } from "../api/api-routes.ts";
+import { BY_NAME, PAGE } from "../api/parameters.ts";
 import {
-  pageJson,
-  pathName,
-  preconditionOf,
-  readBody,
-  taggedJson,
-  type App,
-  type AppContext,
-} from "../http.ts";
+  headPageSchema,
+  profileDocumentSchema,
+  revisionPageSchema,
+  storedSchema,
+  templateDocumentSchema,
+} from "../api/responses/documents.ts";
+import { controlObject } from "../env.ts";
+import { pageJson, preconditionOf } from "../http.ts";
 import { resolveReferences } from "../pin.ts";
-import { ProblemError, unwrap } from "../problem.ts";
-import { getRevision, putRevision, type RevisionKind } from "../revisions.ts";
-import { nameSchema, profileSchema, rollbackSchema, templateSchema } from "../schemas.ts";
+import { unwrap } from "../problem.ts";
+import { profileSchema, rollbackSchema, templateSchema } from "../schemas.ts";
 import { checkTemplateText } from "../site-object/render.ts";
+import { rollBack, showDocument, storeDocument } from "../stored-documents.ts";
+
+/** What a PUT of a document answers. */
+export const STORED = {
+  200: { description: "The name stands for it", schema: storedSchema, tagged: true },
+  201: { description: "The name is new", schema: storedSchema, tagged: true },
+} as const;
 
 /** `/api/v1/profiles` and `/api/v1/templates`: a PUT makes an immutable revision and moves the head. */
-export const documentRoutes = new Hono<App>()
-  .put("/profiles/:name", async (c) => {
-    const profile = await readBody(c, profileSchema);
-    if (profile.mode === "install") await resolveReferences(c.env, profile);
-    return await storeDocument(c, "profile", profile);
-  })
-  .put("/templates/:name", async (c) => {
-    const template = await readBody(c, templateSchema);
-    checkTemplateText(template.text);
-    return await storeDocument(c, "template", template);
-  })
-  .get("/profiles/:name", async (c) => await show(c, "profile"))
-  .get("/templates/:name", async (c) => await show(c, "template"));
+export const documentRoutes = new ApiRoutes()
+  .add(
+    {
+      method: "put",
+      path: "/profiles/{name}",
+      id: "putProfile",
+      tag: "profiles",
+      summary: "Make a revision of a profile",
+      params: BY_NAME,
+      body: profileSchema,
+      conditional: true,
+      responses: STORED,
+    },
+    async (c, { params: { name }, body: profile }) => {
+      if (profile.mode === "install") await resolveReferences(c.env, profile);
+      return await storeDocument(c, "profile", name, profile);
+    },
+  )
 
-for (const kind of ["profile", "template", "image"] as const) {
+  .add(
+    {
+      method: "get",
+      path: "/profiles/{name}",
+      id: "getProfile",
+      tag: "profiles",
+      summary: "A profile as it is now",
+      params: BY_NAME,
+      conditional: true,
+      responses: { 200: { description: "The document", schema: profileDocumentSchema, tagged: true } },
+    },
+    async (c, { params }) => await showDocument(c, "profile", params.name),
+  )
+
+  .add(
+    {
+      method: "put",
+      path: "/templates/{name}",
+      id: "putTemplate",
+      tag: "templates",
+      summary: "Make a revision of a template",
+      params: BY_NAME,
+      body: templateSchema,
+      conditional: true,
+      responses: STORED,
+    },
+    async (c, { params: { name }, body: template }) => {
+      checkTemplateText(template.text);
+      return await storeDocument(c, "template", name, template);
+    },
+  )
+
+  .add(
+    {
+      method: "get",
+      path: "/templates/{name}",
+      id: "getTemplate",
+      tag: "templates",
+      summary: "A template as it is now",
+      params: BY_NAME,
+      conditional: true,
+      responses: { 200: { description: "The document", schema: templateDocumentSchema, tagged: true } },
+    },
+    async (c, { params }) => await showDocument(c, "template", params.name),
+  );
+
+for (const [kind, Kind] of [
+  ["profile", "Profile"],
+  ["template", "Template"],
+  ["image", "Image"],
+] as const) {
   documentRoutes
-    .get(`/${kind}s`, async (c) =>
-      pageJson(
-        c,
-        async (page) => await controlObject(c.env).listHeads(kind, page),
-        (head) => head.name,
-      ),
+    .add(
+      {
+        method: "get",
+        path: `/${kind}s`,
+        id: `list${Kind}s`,
+        tag: `${kind}s`,
+        summary: `List ${kind}s`,
+        query: PAGE,
+        responses: { 200: { description: "By name", schema: headPageSchema } },
+      },
+      async (c, { query }) =>
+        await pageJson(
+          c,
+          query,
+          async (page) => await controlObject(c.env).listHeads(kind, page),
+          (head) => head.name,
+        ),
     )
-    .get(`/${kind}s/:name/revisions`, async (c) => {
-      const name = pathName(c, "name", nameSchema);
-      return await pageJson(
-        c,
-        async (page) => await controlObject(c.env).listRevisions(kind, name, page),
-        (item) => item.revision,
-      );
-    })
-    .post(`/${kind}s/:name/rollback`, async (c) => await rollBack(c, kind))
-    .delete(`/${kind}s/:name`, async (c) => {
-      const name = pathName(c, "name", nameSchema);
-      unwrap(await controlObject(c.env).deleteHead(kind, name, preconditionOf(c)));
-      return c.body(null, 204);
-    });
-}
-
-/** Stores a revision and lets the path's name stand for it. */
-export async function storeDocument(c: AppContext, kind: RevisionKind, document: object): Promise<Response> {
-  const name = pathName(c, "name", nameSchema);
-  return await moveHead(c, kind, name, await putRevision(c.env.REVISIONS, kind, document));
-}
-
-/**
- * A document by the revision that its name stands for.
- *
- * @throws ProblemError `not-found`; `unavailable` where the revision has not arrived in this place's KV yet
- */
-export async function readDocument<T extends object>(c: AppContext, kind: RevisionKind) {
-  const name = pathName(c, "name", nameSchema);
-  const head = await controlObject(c.env).head(kind, name);
-  if (head === null) throw new ProblemError({ type: "not-found", detail: `no ${kind} "${name}"` });
-  return { head, document: await requireDocument<T>(c, kind, name, head.revision) };
-}
-
-async function show(c: AppContext, kind: RevisionKind): Promise<Response> {
-  const { head, document } = await readDocument(c, kind);
-  return taggedJson(c, head.revision, { ...head, ...document });
-}
-
-/** Lets a name stand for one of its earlier revisions, which must still make sense. */
-async function rollBack(c: AppContext, kind: RevisionKind): Promise<Response> {
-  const name = pathName(c, "name", nameSchema);
-  const { revision } = await readBody(c, rollbackSchema);
-  if (!(await controlObject(c.env).hasRevision(kind, name, revision))) {
-    const message = `${kind} "${name}" never was "${revision}"`;
-    throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "revision", message }] });
-  }
-  const document = await requireDocument<Profile>(c, kind, name, revision);
-  if (kind === "profile") await resolveReferences(c.env, document);
-  return await moveHead(c, kind, name, revision);
-}
-
-async function moveHead(
-  c: AppContext,
-  kind: RevisionKind,
-  name: string,
-  revision: string,
-): Promise<Response> {
-  const change = { by: c.get("caller"), precondition: preconditionOf(c) };
-  const { created, moved } = unwrap(await controlObject(c.env).moveHead(kind, name, revision, change));
-  c.set("auditDetail", { revision, moved });
-  return taggedJson(c, revision, { name, revision }, created ? 201 : 200);
-}
-
-async function requireDocument<T extends object>(
-  c: AppContext,
-  kind: RevisionKind,
-  name: string,
-  revision: string,
-): Promise<T> {
-  const document = await getRevision<T>(c.env.REVISIONS, kind, revision);
-  if (document !== null) return document;
-  const detail = `${name}@${revision} has not arrived in this place's KV yet; try again in a minute`;
-  throw new ProblemError({ type: "unavailable", detail });
+    .add(
+      {
+        method: "get",
+        path: `/${kind}s/{name}/revisions`,
+        id: `list${Kind}Revisions`,
+        tag: `${kind}s`,
+        summary: "Every revision that the name ever stood for",
+        params: BY_NAME,
+        query: PAGE,
+        responses: { 200: { description: "Newest first", schema: revisionPageSchema } },
+      },
+      async (c, { params: { name }, query }) =>
+        await pageJson(
+          c,
+          query,
+          async (page) => await controlObject(c.env).listRevisions(kind, name, page),
+          (item) => item.revision,
+        ),
+    )
+    .add(
+      {
+        method: "post",
+        path: `/${kind}s/{name}/rollback`,
+        id: `rollBack${Kind}`,
+        tag: `${kind}s`,
+        summary: "Let the name stand for an earlier revision",
+        params: BY_NAME,
+        body: rollbackSchema,
+        conditional: true,
+        responses: STORED,
+      },
+      async (c, { params, body }) => await rollBack(c, kind, params.name, body.revision),
+    )
+    .add(
+      {
+        method: "delete",
+        path: `/${kind}s/{name}`,
+        id: `delete${Kind}`,
+        tag: `${kind}s`,
+        summary: `Take ${kind === "image" ? "an" : "a"} ${kind}'s name away`,
+        params: BY_NAME,
+        conditional: true,
+        responses: { 204: { description: "Its revisions stay: armed machines may hold them" } },
+      },
+      async (c, { params: { name } }) => {
+        unwrap(await controlObject(c.env).deleteHead(kind, name, preconditionOf(c)));
+        return c.body(null, 204);
+      },
+    );
 }

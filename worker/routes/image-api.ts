@@ -1,31 +1,54 @@
-import { Hono } from "hono";
 import type * as z from "zod";
+import { ApiRoutes } from "../api/api-routes.ts";
+import { BY_NAME } from "../api/parameters.ts";
+import { imageDocumentSchema } from "../api/responses/documents.ts";
 import { controlObject, type Env } from "../env.ts";
-import { readBody, taggedJson, type App } from "../http.ts";
+import { taggedJson } from "../http.ts";
 import { s3Access } from "../presign.ts";
 import { ProblemError, type FieldError } from "../problem.ts";
 import { imageSchema } from "../schemas.ts";
 import type { ImageManifest, StoredFile, UpstreamFile } from "../site-object/pinned.ts";
-import { readDocument, storeDocument } from "./documents.ts";
-import { uploadRoutes } from "./uploads.ts";
+import { readDocument, storeDocument } from "../stored-documents.ts";
+import { STORED } from "./documents.ts";
 
 /**
  * `/api/v1/images`. Files are uploaded and read back, or live elsewhere; an
  * image is then PUT as a set of files, so that half an upload is never visible.
  */
-export const imageApiRoutes = new Hono<App>()
-  .get("/:name", async (c) => {
-    const { head, document } = await readDocument<ImageManifest>(c, "image");
-    const { files, delivery = "stream", origins = [] } = document;
-    return taggedJson(c, head.revision, { ...head, files: describeFiles(files), delivery, origins });
-  })
+export const imageApiRoutes = new ApiRoutes()
+  .add(
+    {
+      method: "get",
+      path: "/images/{name}",
+      id: "getImage",
+      tag: "images",
+      summary: "An image as it is now",
+      params: BY_NAME,
+      conditional: true,
+      responses: { 200: { description: "The document", schema: imageDocumentSchema, tagged: true } },
+    },
+    async (c, { params }) => {
+      const { head, document } = await readDocument<ImageManifest>(c, "image", params.name);
+      const { files, delivery = "stream", origins = [] } = document;
+      return taggedJson(c, head.revision, { ...head, files: describeFiles(files), delivery, origins });
+    },
+  )
 
-  .put("/:name", async (c) => {
-    const manifest = await resolveImage(c.env, await readBody(c, imageSchema));
-    return await storeDocument(c, "image", manifest);
-  })
-
-  .route("/:name/files", uploadRoutes);
+  .add(
+    {
+      method: "put",
+      path: "/images/{name}",
+      id: "putImage",
+      tag: "images",
+      summary: "Make a revision of an image, of files that were uploaded or live elsewhere",
+      params: BY_NAME,
+      body: imageSchema,
+      conditional: true,
+      responses: STORED,
+    },
+    async (c, { params, body }) =>
+      await storeDocument(c, "image", params.name, await resolveImage(c.env, body)),
+  );
 
 /**
  * An image as it is stored: uploaded files by what was read back of them.

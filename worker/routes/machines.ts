@@ -1,150 +1,142 @@
-import { Hono } from "hono";
-import * as z from "zod";
-import { renderIpxe } from "../../core/render/scripts/ipxe.ts";
-import { createBootPlan } from "../boot-plan.ts";
-import { siteObject } from "../env.ts";
-import { formatAttempt } from "../format-attempt.ts";
+import { ApiRoutes } from "../api/api-routes.ts";
+import { IN_SITE, MACHINE, MACHINE_QUERY } from "../api/parameters.ts";
 import {
-  check,
-  pageJson,
-  preconditionOf,
-  queryInteger,
-  readBody,
-  taggedJson,
-  type App,
-  type AppContext,
-} from "../http.ts";
-import { pinProfile } from "../pin.ts";
-import { ProblemError, unwrap, type FieldError, type Result } from "../problem.ts";
-import { machineBatchSchema, machineSchema, selectorSchema } from "../schemas.ts";
-import type { Pinned } from "../site-object/pinned.ts";
-import { findProblems } from "../site-object/render.ts";
-import type { BootPreview } from "../site-object/preview.ts";
-import { siteOfPath } from "./sites.ts";
+  changedMachinesSchema,
+  machinePageSchema,
+  machineSchema as machineDocumentSchema,
+} from "../api/responses/machines.ts";
+import { siteObject } from "../env.ts";
+import { pageJson, preconditionOf, taggedJson, type AppContext } from "../http.ts";
+import { unwrap } from "../problem.ts";
+import { machineBatchSchema, machinePatchSchema, machineSchema } from "../schemas.ts";
+import { requireSite } from "./sites.ts";
 
-async function siteOf(c: AppContext) {
-  return siteObject(c.env, (await siteOfPath(c)).id);
+async function objectOf(c: AppContext, { site }: { site: string }) {
+  return siteObject(c.env, (await requireSite(c, site)).id);
 }
-
-const patchSchema = z.record(z.string(), z.unknown());
 
 /** `/api/v1/sites/:site/machines`: a machine is named by its name, its id or any of its MACs. */
-export const machineRoutes = new Hono<App>()
-  .get("/machines", async (c) => {
-    const site = await siteOf(c);
-    const [selector, q] = [c.req.query("selector"), c.req.query("q")];
-    const query = {
-      ...(selector !== undefined && {
-        labels: check(z.object({ selector: selectorSchema }), { selector }).selector,
-      }),
-      ...(q !== undefined && { q }),
-    };
-    return await pageJson(
-      c,
-      async (page) => await site.listMachines({ ...page, ...query }),
-      (machine) => machine.name,
-    );
-  })
+export const machineRoutes = new ApiRoutes()
+  .add(
+    {
+      method: "get",
+      path: "/sites/{site}/machines",
+      id: "listMachines",
+      tag: "machines",
+      summary: "List machines",
+      params: IN_SITE,
+      query: MACHINE_QUERY,
+      responses: { 200: { description: "By name", schema: machinePageSchema } },
+    },
+    async (c, { params, query }) => {
+      const site = await objectOf(c, params);
+      const { selector, q } = query;
+      const wanted = { ...(selector !== undefined && { labels: selector }), ...(q !== undefined && { q }) };
+      return await pageJson(
+        c,
+        query,
+        async ({ after, limit }) => await site.listMachines({ after, limit, ...wanted }),
+        (machine) => machine.name,
+      );
+    },
+  )
 
-  // The router takes ":batch" in the middle of a segment for a parameter.
-  .post("/:machines{machines:batch}", async (c) => {
-    const batch = await readBody(c, machineBatchSchema);
-    const result = unwrap(await (await siteOf(c)).changeMachines(batch));
-    c.set("auditDetail", { put: result.put.length, deleted: result.deleted });
-    return c.json({ items: result.put, deleted: result.deleted });
-  })
+  .add(
+    {
+      method: "post",
+      path: "/sites/{site}/machines:batch",
+      id: "changeMachines",
+      tag: "machines",
+      summary: "Put and delete machines, all or none",
+      description: "Deletes come first, so that names and addresses that go may be taken by those that come.",
+      params: IN_SITE,
+      body: machineBatchSchema,
+      responses: { 200: { description: "All of it happened", schema: changedMachinesSchema } },
+    },
+    async (c, { params, body }) => {
+      const result = unwrap(await (await objectOf(c, params)).changeMachines(body));
+      c.set("auditDetail", { put: result.put.length, deleted: result.deleted });
+      return c.json({ items: result.put, deleted: result.deleted });
+    },
+  )
 
-  .put("/machines/:id", async (c) => {
-    const input = await readBody(c, machineSchema);
-    const site = await siteOf(c);
-    const put = unwrap(await site.putMachine(c.req.param("id"), input, preconditionOf(c)));
-    c.set("auditDetail", { machine: put.machine.name, changed: put.changed });
-    return taggedJson(c, put.etag, put.machine, put.created ? 201 : 200);
-  })
+  .add(
+    {
+      method: "put",
+      path: "/sites/{site}/machines/{id}",
+      id: "putMachine",
+      tag: "machines",
+      summary: "Create or replace a machine",
+      description: "A new one is called as the path says; where that is a MAC, it is also its address.",
+      params: MACHINE,
+      body: machineSchema,
+      conditional: true,
+      responses: {
+        200: { description: "It was there", schema: machineDocumentSchema, tagged: true },
+        201: { description: "It is new", schema: machineDocumentSchema, tagged: true },
+      },
+      problems: ["conflict"],
+    },
+    async (c, { params, body }) => {
+      const site = await objectOf(c, params);
+      const put = unwrap(await site.putMachine(params.id, body, preconditionOf(c)));
+      c.set("auditDetail", { machine: put.machine.name, changed: put.changed });
+      return taggedJson(c, put.etag, put.machine, put.created ? 201 : 200);
+    },
+  )
 
-  .patch("/machines/:id", async (c) => {
-    const patch = await readBody(c, patchSchema);
-    const site = await siteOf(c);
-    const put = unwrap(await site.patchMachine(c.req.param("id"), patch, preconditionOf(c)));
-    c.set("auditDetail", { machine: put.machine.name, changed: put.changed });
-    return taggedJson(c, put.etag, put.machine);
-  })
+  .add(
+    {
+      method: "patch",
+      path: "/sites/{site}/machines/{id}",
+      id: "patchMachine",
+      tag: "machines",
+      summary: "Merge a patch into a machine (RFC 7396)",
+      params: MACHINE,
+      body: machinePatchSchema,
+      conditional: true,
+      responses: { 200: { description: "As it is now", schema: machineDocumentSchema, tagged: true } },
+      problems: ["conflict"],
+    },
+    async (c, { params, body }) => {
+      const site = await objectOf(c, params);
+      const put = unwrap(await site.patchMachine(params.id, body, preconditionOf(c)));
+      c.set("auditDetail", { machine: put.machine.name, changed: put.changed });
+      return taggedJson(c, put.etag, put.machine);
+    },
+  )
 
-  .get("/machines/:id", async (c) => {
-    const { machine, etag } = unwrap(await (await siteOf(c)).getMachine(c.req.param("id")));
-    return taggedJson(c, etag, machine);
-  })
+  .add(
+    {
+      method: "get",
+      path: "/sites/{site}/machines/{id}",
+      id: "getMachine",
+      tag: "machines",
+      summary: "A machine",
+      params: MACHINE,
+      conditional: true,
+      responses: { 200: { description: "Its document", schema: machineDocumentSchema, tagged: true } },
+    },
+    async (c, { params }) => {
+      const { machine, etag } = unwrap(await (await objectOf(c, params)).getMachine(params.id));
+      return taggedJson(c, etag, machine);
+    },
+  )
 
-  .delete("/machines/:id", async (c) => {
-    unwrap(await (await siteOf(c)).deleteMachine(c.req.param("id"), preconditionOf(c)));
-    return c.body(null, 204);
-  })
-
-  .get("/machines/:id/attempts", async (c) => {
-    const site = await siteOf(c);
-    return await pageJson(
-      c,
-      async (page) => unwrap(await site.listAttempts(c.req.param("id"), page)).map(formatAttempt),
-      (attempt) => attempt.id,
-    );
-  })
-
-  .get("/machines/:id/timeline", async (c) => {
-    const limit = queryInteger(c, "limit", 1_000, 1_000);
-    const after = queryInteger(c, "after", 0, Infinity);
-    const items = unwrap(await (await siteOf(c)).timeline(c.req.param("id"), after, limit));
-    return c.json({ items, next: items.at(-1)?.seq ?? null });
-  })
-
-  .get("/machines/:id/preview", async (c) => {
-    const { id: siteId, name: siteName } = await siteOfPath(c);
-    const site = siteObject(c.env, siteId);
-    const key = c.req.param("id");
-    const named = c.req.query("profile");
-    // The stub's types know no records of unknown values, which a view is.
-    const preview = async (id: string, pinned: Pinned | null) =>
-      unwrap((await site.preview(id, pinned)) as Result<BootPreview | null>);
-    const active = named === undefined ? await preview(key, null) : null;
-    if (active !== null) return c.json(await formatPreview(c, siteId, active));
-
-    const { machine } = unwrap(await site.getMachine(key));
-    const profile = named ?? machine.profile;
-    if (profile === undefined) {
-      const message = `"${machine.name}" is not armed and has no profile of its own: name one`;
-      throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "profile", message }] });
-    }
-    const pinned = await pinProfile(c.env, { profile, variables: {}, site: siteName, by: c.get("caller") });
-    return c.json(await formatPreview(c, siteId, (await preview(machine.id, pinned))!));
-  })
-
-  .get("/discovered", async (c) => {
-    const site = await siteOf(c);
-    return await pageJson(
-      c,
-      async ({ after, limit }) => await site.listDiscovered(after, limit),
-      (machine) => machine.mac,
-    );
-  });
-
-/** What the machine would be served. Its image URLs are signed, but past their end. */
-async function formatPreview(c: AppContext, siteId: string, preview: BootPreview) {
-  const { machine, attempt, pinned, view, capability, answers } = preview;
-  const { name, revision, document } = pinned.profile;
-  let script: string | null = null;
-  const problems: FieldError[] = [];
-  try {
-    const decided =
-      document.mode === "local"
-        ? ({ kind: "local" } as const)
-        : ({ kind: "install", pinned, view, capability, urlsExpireAt: 0 } as const);
-    script = renderIpxe(await createBootPlan(c.env, { siteId, prefix: "" }, decided));
-  } catch (error) {
-    const found = findProblems(() => {
-      throw error;
-    });
-    problems.push(
-      ...found.map(({ line, column, message }) => ({ field: `args:${line}:${column}`, message })),
-    );
-  }
-  return { machine, attempt, profile: { name, revision }, script, problems, answers };
-}
+  .add(
+    {
+      method: "delete",
+      path: "/sites/{site}/machines/{id}",
+      id: "deleteMachine",
+      tag: "machines",
+      summary: "Delete a machine that has no active attempt",
+      params: MACHINE,
+      conditional: true,
+      responses: { 204: { description: "Its attempts and events stay" } },
+      problems: ["attempt-active"],
+    },
+    async (c, { params }) => {
+      unwrap(await (await objectOf(c, params)).deleteMachine(params.id, preconditionOf(c)));
+      return c.body(null, 204);
+    },
+  );

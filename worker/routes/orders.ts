@@ -1,55 +1,124 @@
-import { Hono } from "hono";
 import type * as z from "zod";
+import { ApiRoutes } from "../api/api-routes.ts";
+import { IN_SITE, MACHINE, PAGE } from "../api/parameters.ts";
+import { armedSchema, attemptPageSchema, attemptSchema } from "../api/responses/attempts.ts";
 import { siteObject } from "../env.ts";
 import { formatAttempt } from "../format-attempt.ts";
-import { readBody, type App, type AppContext } from "../http.ts";
+import { pageJson, type AppContext } from "../http.ts";
 import { pinProfile } from "../pin.ts";
 import { ProblemError, unwrap } from "../problem.ts";
 import { armSchema, siteArmSchema } from "../schemas.ts";
 import type { ArmOrder } from "../site-object/orders.ts";
-import { siteOfPath } from "./sites.ts";
+import { requireSite } from "./sites.ts";
 
-/** `/api/v1/sites/:site/…/arm` and `…/disarm`. */
-export const orderRoutes = new Hono<App>()
-  .post("/machines/:id/arm", async (c) => {
-    const order = await readBody(c, armSchema);
-    const site = await siteOfPath(c);
-    const { machine } = unwrap(await siteObject(c.env, site.id).getMachine(c.req.param("id")));
-    const [repeated] = await repeatedOrder(c, site.id, machine.id);
-    if (repeated !== undefined) return c.json(formatAttempt(repeated), 200);
-    const profile = order.profile ?? machine.profile;
-    if (profile === undefined) {
-      const message = `"${machine.name}" has no profile of its own: name one`;
-      throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "profile", message }] });
-    }
-    const { supersede } = order;
-    const resolved = {
-      ...(await resolve(c, site.name, { ...order, profile })),
-      ...(supersede !== undefined && { supersede }),
-    };
-    const { attempt, created } = unwrap(await siteObject(c.env, site.id).arm(machine.id, resolved));
-    c.set("auditDetail", { attempt: attempt.id, machine: machine.name, profile, created });
-    return c.json(formatAttempt(attempt), created ? 201 : 200);
-  })
+/** `/api/v1/sites/:site/…/arm`, `…/disarm` and `…/attempts`. */
+export const orderRoutes = new ApiRoutes()
+  .add(
+    {
+      method: "post",
+      path: "/sites/{site}/machines/{id}/arm",
+      id: "armMachine",
+      tag: "installs",
+      summary: "Order an install",
+      params: MACHINE,
+      body: armSchema,
+      idempotent: true,
+      responses: {
+        200: { description: "What an earlier order with this Idempotency-Key made", schema: attemptSchema },
+        201: { description: "The new attempt", schema: attemptSchema },
+      },
+      problems: ["conflict", "attempt-active", "confirmation-required"],
+    },
+    async (c, { params, body: order }) => {
+      const site = await requireSite(c, params.site);
+      const { machine } = unwrap(await siteObject(c.env, site.id).getMachine(params.id));
+      const [repeated] = await repeatedOrder(c, site.id, machine.id);
+      if (repeated !== undefined) return c.json(formatAttempt(repeated), 200);
+      const profile = order.profile ?? machine.profile;
+      if (profile === undefined) {
+        const message = `"${machine.name}" has no profile of its own: name one`;
+        throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "profile", message }] });
+      }
+      const { supersede } = order;
+      const resolved = {
+        ...(await resolve(c, site.name, { ...order, profile })),
+        ...(supersede !== undefined && { supersede }),
+      };
+      const { attempt, created } = unwrap(await siteObject(c.env, site.id).arm(machine.id, resolved));
+      c.set("auditDetail", { attempt: attempt.id, machine: machine.name, profile, created });
+      return c.json(formatAttempt(attempt), created ? 201 : 200);
+    },
+  )
 
-  .post("/machines/:id/disarm", async (c) => {
-    const site = await siteOfPath(c);
-    const attempt = unwrap(await siteObject(c.env, site.id).disarm(c.req.param("id")));
-    c.set("auditDetail", { attempt: attempt.id, state: attempt.state });
-    return c.json(formatAttempt(attempt));
-  })
+  .add(
+    {
+      method: "post",
+      path: "/sites/{site}/machines/{id}/disarm",
+      id: "disarmMachine",
+      tag: "installs",
+      summary: "Withdraw an order; after the commit, its answers",
+      params: MACHINE,
+      responses: { 200: { description: "The attempt as it is now", schema: attemptSchema } },
+      problems: ["conflict"],
+    },
+    async (c, { params }) => {
+      const site = await requireSite(c, params.site);
+      const attempt = unwrap(await siteObject(c.env, site.id).disarm(params.id));
+      c.set("auditDetail", { attempt: attempt.id, state: attempt.state });
+      return c.json(formatAttempt(attempt));
+    },
+  )
 
-  .post("/arm", async (c) => {
-    const order = await readBody(c, siteArmSchema);
-    const site = await siteOfPath(c);
-    const repeated = await repeatedOrder(c, site.id, null);
-    if (repeated.length > 0) return c.json({ items: repeated.map(formatAttempt) }, 200);
-    const resolved = await resolve(c, site.name, order);
-    const target = order.selector === undefined ? { ids: order.ids ?? [] } : { labels: order.selector };
-    const { attempts, created } = unwrap(await siteObject(c.env, site.id).armMany(target, resolved));
-    c.set("auditDetail", { machines: attempts.length, profile: order.profile, created });
-    return c.json({ items: attempts.map(formatAttempt) }, created ? 201 : 200);
-  });
+  .add(
+    {
+      method: "get",
+      path: "/sites/{site}/machines/{id}/attempts",
+      id: "listAttempts",
+      tag: "installs",
+      summary: "A machine's attempts",
+      params: MACHINE,
+      query: PAGE,
+      responses: { 200: { description: "Newest first", schema: attemptPageSchema } },
+    },
+    async (c, { params, query }) => {
+      const site = await requireSite(c, params.site);
+      return await pageJson(
+        c,
+        query,
+        async (page) =>
+          unwrap(await siteObject(c.env, site.id).listAttempts(params.id, page)).map(formatAttempt),
+        (attempt) => attempt.id,
+      );
+    },
+  )
+
+  .add(
+    {
+      method: "post",
+      path: "/sites/{site}/arm",
+      id: "armMachines",
+      tag: "installs",
+      summary: "Order installs of several machines, all or none",
+      params: IN_SITE,
+      body: siteArmSchema,
+      idempotent: true,
+      responses: {
+        200: { description: "What an earlier order with this Idempotency-Key made", schema: armedSchema },
+        201: { description: "The new attempts", schema: armedSchema },
+      },
+      problems: ["conflict", "attempt-active", "confirmation-required"],
+    },
+    async (c, { params, body: order }) => {
+      const site = await requireSite(c, params.site);
+      const repeated = await repeatedOrder(c, site.id, null);
+      if (repeated.length > 0) return c.json({ items: repeated.map(formatAttempt) }, 200);
+      const resolved = await resolve(c, site.name, order);
+      const target = order.selector === undefined ? { ids: order.ids ?? [] } : { labels: order.selector };
+      const { attempts, created } = unwrap(await siteObject(c.env, site.id).armMany(target, resolved));
+      c.set("auditDetail", { machines: attempts.length, profile: order.profile, created });
+      return c.json({ items: attempts.map(formatAttempt) }, created ? 201 : 200);
+    },
+  );
 
 /** Everything that the order needs, as it is now. */
 async function resolve(

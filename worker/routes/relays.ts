@@ -4,30 +4,21 @@ import { formatBase64Url } from "../../core/bytes.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
 import type { RelayImageFile, RelayImageManifest } from "../../core/relay-protocol/image-manifest.ts";
 import type { RelayState } from "../../core/relay-protocol/state.ts";
+import { STATE_QUERY } from "../api/parameters.ts";
 import { readRelayCredential } from "../authenticate.ts";
-import { parseSiteCredential } from "../credentials.ts";
 import { siteObject } from "../env.ts";
 import { forClient } from "../for-client.ts";
-import { queryInteger, readBody, type App } from "../http.ts";
+import { readBody, readQuery, type App } from "../http.ts";
 import { ProblemError, unwrap } from "../problem.ts";
 import { getRevision } from "../revisions.ts";
-import { eventBatchSchema, eventSchema, joinSchema, type ReportedEvent } from "../schemas.ts";
+import { eventBatchSchema, eventSchema, type ReportedEvent } from "../schemas.ts";
 import type { ImageManifest } from "../site-object/pinned.ts";
 
-/** How a relay joins, and what it asks for on its own behalf. */
+/** What a relay asks for on its own behalf. */
 export const relayRoutes = new Hono<App>()
-  .post("/api/v1/relays/join", async (c) => {
-    const { token } = await readBody(c, joinSchema);
-    const credential = await parseSiteCredential("pxj", token);
-    if (credential === undefined) {
-      throw new ProblemError({ type: "unauthorized", detail: "this is not a join token (pxj_…)" });
-    }
-    return c.json(unwrap(await siteObject(c.env, credential.siteId).joinRelay(credential)), 201);
-  })
-
   .get("/relay/v1/state", readRelayCredential, async (c) => {
     const relay = c.get("relay");
-    const after = c.req.query("after") === undefined ? null : queryInteger(c, "after", 0, Infinity);
+    const { after = null } = readQuery(c, STATE_QUERY);
     const { stateRevision, value } = unwrap(await siteObject(c.env, relay.siteId).relayState(relay, after));
     const keys = await deriveSiteKeys(c.env.IMAGE_KEYS, relay.siteId);
     const state: RelayState = {

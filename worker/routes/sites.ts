@@ -1,127 +1,138 @@
-import { Hono } from "hono";
+import { ApiRoutes } from "../api/api-routes.ts";
+import { IN_SITE, PAGE } from "../api/parameters.ts";
+import { sitePageSchema, siteSchema as siteDocumentSchema } from "../api/responses/sites.ts";
 import { controlObject, siteObject } from "../env.ts";
 import { mayEnter } from "../access.ts";
 import { noSite, type Site, type Tagged } from "../control-object/sites.ts";
-import {
-  pageJson,
-  pageOfAllJson,
-  pathName,
-  preconditionOf,
-  queryInteger,
-  readBody,
-  taggedJson,
-  type App,
-  type AppContext,
-} from "../http.ts";
+import { pageJson, preconditionOf, taggedJson, type AppContext } from "../http.ts";
 import { checkPrecondition } from "../precondition.ts";
 import { ProblemError, unwrap } from "../problem.ts";
-import { bootTokenSchema, nameSchema, siteSchema, siteUpdateSchema } from "../schemas.ts";
+import { siteSchema, siteUpdateSchema } from "../schemas.ts";
 
 /**
- * The site that the path names.
+ * The site of this name.
  *
  * @throws ProblemError `not-found`, the same where the caller's token is for other sites
  */
-export async function siteOfPath(c: AppContext): Promise<Site> {
-  return (await taggedSiteOfPath(c)).document;
+export async function requireSite(c: AppContext, name: string): Promise<Site> {
+  return (await requireTaggedSite(c, name)).document;
 }
 
-async function taggedSiteOfPath(c: AppContext): Promise<Tagged<Site>> {
-  const name = pathName(c, "site", nameSchema);
+async function requireTaggedSite(c: AppContext, name: string): Promise<Tagged<Site>> {
   const site = unwrap(await controlObject(c.env).getSite(name));
   return mayEnter(c.get("caller"), site.document.id) ? site : unwrap(noSite(name));
 }
 
-/** `/api/v1/sites`: sites, their relays and their events. */
-export const siteRoutes = new Hono<App>()
-  .get("/", async (c) => {
-    const ids = c.get("caller").siteIds;
-    return await pageJson(
-      c,
-      async (page) => await controlObject(c.env).listSites({ ...page, ids }),
-      (site) => site.name,
-    );
-  })
+/** `/api/v1/sites`. */
+export const siteRoutes = new ApiRoutes()
+  .add(
+    {
+      method: "get",
+      path: "/sites",
+      id: "listSites",
+      tag: "sites",
+      summary: "List the sites that the token is for",
+      query: PAGE,
+      responses: { 200: { description: "By name", schema: sitePageSchema } },
+    },
+    async (c, { query }) => {
+      const ids = c.get("caller").siteIds;
+      return await pageJson(
+        c,
+        query,
+        async (page) => await controlObject(c.env).listSites({ ...page, ids }),
+        (site) => site.name,
+      );
+    },
+  )
 
-  .post("/", async (c) => {
-    const { name, ...settings } = await readBody(c, siteSchema);
-    const create = { ifMatch: null, ifNoneMatch: "*" } as const;
-    const result = await controlObject(c.env).putSite(name, settings, create);
-    if (!result.ok) {
-      const errors = [{ field: "name", message: "is taken" }];
-      throw new ProblemError({ type: "conflict", detail: `there is a site "${name}" already`, errors });
-    }
-    const { document: site, etag } = result.value;
-    await siteObject(c.env, site.id).configure(site);
-    return taggedJson(c, etag, site, 201);
-  })
+  .add(
+    {
+      method: "post",
+      path: "/sites",
+      id: "createSite",
+      tag: "sites",
+      summary: "Create a site",
+      body: siteSchema,
+      responses: { 201: { description: "It is new", schema: siteDocumentSchema, tagged: true } },
+      problems: ["conflict"],
+    },
+    async (c, { body: { name, ...settings } }) => {
+      const create = { ifMatch: null, ifNoneMatch: "*" } as const;
+      const result = await controlObject(c.env).putSite(name, settings, create);
+      if (!result.ok) {
+        const errors = [{ field: "name", message: "is taken" }];
+        throw new ProblemError({ type: "conflict", detail: `there is a site "${name}" already`, errors });
+      }
+      const { document: site, etag } = result.value;
+      await siteObject(c.env, site.id).configure(site);
+      return taggedJson(c, etag, site, 201);
+    },
+  )
 
-  .put("/:site", async (c) => {
-    const name = pathName(c, "site", nameSchema);
-    const { name: _name, ...settings } = await readBody(c, siteUpdateSchema);
-    // Whose token is for some sites only can make no new one.
-    if (c.get("caller").siteIds !== null) await siteOfPath(c);
-    const {
-      document: site,
-      etag,
-      created,
-    } = unwrap(await controlObject(c.env).putSite(name, settings, preconditionOf(c)));
-    await siteObject(c.env, site.id).configure(site);
-    return taggedJson(c, etag, site, created ? 201 : 200);
-  })
+  .add(
+    {
+      method: "put",
+      path: "/sites/{site}",
+      id: "putSite",
+      tag: "sites",
+      summary: "Create or replace a site",
+      params: IN_SITE,
+      body: siteUpdateSchema,
+      conditional: true,
+      responses: {
+        200: { description: "It was there", schema: siteDocumentSchema, tagged: true },
+        201: { description: "It is new", schema: siteDocumentSchema, tagged: true },
+      },
+    },
+    async (c, { params: { site: name }, body: { name: _name, ...settings } }) => {
+      // Whose token is for some sites only can make no new one.
+      if (c.get("caller").siteIds !== null) await requireSite(c, name);
+      const {
+        document: site,
+        etag,
+        created,
+      } = unwrap(await controlObject(c.env).putSite(name, settings, preconditionOf(c)));
+      await siteObject(c.env, site.id).configure(site);
+      return taggedJson(c, etag, site, created ? 201 : 200);
+    },
+  )
 
-  .get("/:site", async (c) => {
-    const { document, etag } = await taggedSiteOfPath(c);
-    return taggedJson(c, etag, document);
-  })
+  .add(
+    {
+      method: "get",
+      path: "/sites/{site}",
+      id: "getSite",
+      tag: "sites",
+      summary: "A site",
+      params: IN_SITE,
+      conditional: true,
+      responses: { 200: { description: "Its document", schema: siteDocumentSchema, tagged: true } },
+    },
+    async (c, { params }) => {
+      const { document, etag } = await requireTaggedSite(c, params.site);
+      return taggedJson(c, etag, document);
+    },
+  )
 
-  .delete("/:site", async (c) => {
-    const { document: site, etag } = await taggedSiteOfPath(c);
-    unwrap(checkPrecondition(preconditionOf(c), etag));
-    // First the site itself, which then takes no more machines; should the second step fail, it can be repeated.
-    unwrap(await siteObject(c.env, site.id).close());
-    await controlObject(c.env).deleteSite(site.id);
-    return c.body(null, 204);
-  })
-
-  .post("/:site/join-tokens", async (c) => {
-    const site = await siteOfPath(c);
-    return c.json(await siteObject(c.env, site.id).createJoinToken(), 201);
-  })
-
-  .post("/:site/boot-tokens", async (c) => {
-    const { description } = await readBody(c, bootTokenSchema);
-    const site = await siteOfPath(c);
-    return c.json(await siteObject(c.env, site.id).createBootToken(description), 201);
-  })
-
-  .get("/:site/boot-tokens", async (c) => {
-    const site = await siteOfPath(c);
-    const tokens = await siteObject(c.env, site.id).listBootTokens();
-    return await pageOfAllJson(c, tokens, (token) => token.id);
-  })
-
-  .delete("/:site/boot-tokens/:id", async (c) => {
-    const site = await siteOfPath(c);
-    unwrap(await siteObject(c.env, site.id).deleteBootToken(c.req.param("id")));
-    return c.body(null, 204);
-  })
-
-  .get("/:site/relays", async (c) => {
-    const site = await siteOfPath(c);
-    const relays = await siteObject(c.env, site.id).listRelays();
-    return await pageOfAllJson(c, relays, (relay) => relay.id);
-  })
-
-  .delete("/:site/relays/:id", async (c) => {
-    const site = await siteOfPath(c);
-    unwrap(await siteObject(c.env, site.id).deleteRelay(c.req.param("id")));
-    return c.body(null, 204);
-  })
-
-  .get("/:site/events", async (c) => {
-    const site = await siteOfPath(c);
-    const limit = queryInteger(c, "limit", 100, 1_000);
-    const items = await siteObject(c.env, site.id).listEvents(queryInteger(c, "after", 0, Infinity), limit);
-    return c.json({ items, next: items.at(-1)?.seq ?? null });
-  });
+  .add(
+    {
+      method: "delete",
+      path: "/sites/{site}",
+      id: "deleteSite",
+      tag: "sites",
+      summary: "Delete a site that has no machines",
+      params: IN_SITE,
+      conditional: true,
+      responses: { 204: { description: "Its relays' credentials are good no more" } },
+      problems: ["conflict"],
+    },
+    async (c, { params }) => {
+      const { document: site, etag } = await requireTaggedSite(c, params.site);
+      unwrap(checkPrecondition(preconditionOf(c), etag));
+      // First the site itself, which then takes no more machines; should the second step fail, it can be repeated.
+      unwrap(await siteObject(c.env, site.id).close());
+      await controlObject(c.env).deleteSite(site.id);
+      return c.body(null, 204);
+    },
+  );

@@ -1,0 +1,72 @@
+import { ApiRoutes } from "../api/api-routes.ts";
+import { MACHINE, PREVIEW_QUERY } from "../api/parameters.ts";
+import { previewSchema } from "../api/responses/machines.ts";
+import { renderIpxe } from "../../core/render/scripts/ipxe.ts";
+import { createBootPlan } from "../boot-plan.ts";
+import { siteObject } from "../env.ts";
+import type { AppContext } from "../http.ts";
+import { pinProfile } from "../pin.ts";
+import { ProblemError, unwrap, type FieldError, type Result } from "../problem.ts";
+import type { Pinned } from "../site-object/pinned.ts";
+import type { BootPreview } from "../site-object/preview.ts";
+import { findProblems } from "../site-object/render.ts";
+import { requireSite } from "./sites.ts";
+
+/** `/api/v1/sites/:site/machines/:id/preview`. */
+export const previewRoutes = new ApiRoutes().add(
+  {
+    method: "get",
+    path: "/sites/{site}/machines/{id}/preview",
+    id: "previewMachine",
+    tag: "machines",
+    summary: "What a machine would be served, secrets masked",
+    description:
+      "Of the active attempt, else of the profile named or the machine's own. Image URLs are expired ones.",
+    params: MACHINE,
+    query: PREVIEW_QUERY,
+    responses: {
+      200: { description: "Script and answers, and where each value came from", schema: previewSchema },
+    },
+  },
+  async (c, { params, query }) => {
+    const { id: siteId, name: siteName } = await requireSite(c, params.site);
+    const site = siteObject(c.env, siteId);
+    // The stub's types know no records of unknown values, which a view is.
+    const preview = async (id: string, pinned: Pinned | null) =>
+      unwrap((await site.preview(id, pinned)) as Result<BootPreview | null>);
+    const active = query.profile === undefined ? await preview(params.id, null) : null;
+    if (active !== null) return c.json(await formatPreview(c, siteId, active));
+
+    const { machine } = unwrap(await site.getMachine(params.id));
+    const profile = query.profile ?? machine.profile;
+    if (profile === undefined) {
+      const message = `"${machine.name}" is not armed and has no profile of its own: name one`;
+      throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "profile", message }] });
+    }
+    const pinned = await pinProfile(c.env, { profile, variables: {}, site: siteName, by: c.get("caller") });
+    return c.json(await formatPreview(c, siteId, (await preview(machine.id, pinned))!));
+  },
+);
+
+/** What the machine would be served. Its image URLs are signed, but past their end. */
+async function formatPreview(c: AppContext, siteId: string, preview: BootPreview) {
+  const { machine, attempt, pinned, view, capability, answers } = preview;
+  const { name, revision, document } = pinned.profile;
+  let script: string | null = null;
+  const problems: FieldError[] = [];
+  try {
+    const decided =
+      document.mode === "local"
+        ? ({ kind: "local" } as const)
+        : ({ kind: "install", pinned, view, capability, urlsExpireAt: 0 } as const);
+    script = renderIpxe(await createBootPlan(c.env, { siteId, prefix: "" }, decided));
+  } catch (error) {
+    const found = findProblems(() => {
+      throw error;
+    });
+    problems.push(
+      ...found.map(({ line, column, message }) => ({ field: `args:${line}:${column}`, message })),
+    );
+  }
+  return { machine, attempt, profile: { name, revision }, script, problems, answers };
+}

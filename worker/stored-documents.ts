@@ -1,0 +1,72 @@
+import type { Profile } from "../core/boot/model.ts";
+import { controlObject } from "./env.ts";
+import { preconditionOf, taggedJson, type AppContext } from "./http.ts";
+import { resolveReferences } from "./pin.ts";
+import { ProblemError, unwrap } from "./problem.ts";
+import { getRevision, putRevision, type RevisionKind } from "./revisions.ts";
+
+/** Stores a revision and lets a name stand for it. */
+export async function storeDocument(
+  c: AppContext,
+  kind: RevisionKind,
+  name: string,
+  document: object,
+): Promise<Response> {
+  return await moveHead(c, kind, name, await putRevision(c.env.REVISIONS, kind, document));
+}
+
+/**
+ * A document by the revision that its name stands for.
+ *
+ * @throws ProblemError `not-found`; `unavailable` where the revision has not arrived in this place's KV yet
+ */
+export async function readDocument<T extends object>(c: AppContext, kind: RevisionKind, name: string) {
+  const head = await controlObject(c.env).head(kind, name);
+  if (head === null) throw new ProblemError({ type: "not-found", detail: `no ${kind} "${name}"` });
+  return { head, document: await requireDocument<T>(c, kind, name, head.revision) };
+}
+
+export async function showDocument(c: AppContext, kind: RevisionKind, name: string): Promise<Response> {
+  const { head, document } = await readDocument(c, kind, name);
+  return taggedJson(c, head.revision, { ...head, ...document });
+}
+
+/** Lets a name stand for one of its earlier revisions, which must still make sense. */
+export async function rollBack(
+  c: AppContext,
+  kind: RevisionKind,
+  name: string,
+  revision: string,
+): Promise<Response> {
+  if (!(await controlObject(c.env).hasRevision(kind, name, revision))) {
+    const message = `${kind} "${name}" never was "${revision}"`;
+    throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "revision", message }] });
+  }
+  const document = await requireDocument<Profile>(c, kind, name, revision);
+  if (kind === "profile") await resolveReferences(c.env, document);
+  return await moveHead(c, kind, name, revision);
+}
+
+async function moveHead(
+  c: AppContext,
+  kind: RevisionKind,
+  name: string,
+  revision: string,
+): Promise<Response> {
+  const change = { by: c.get("caller"), precondition: preconditionOf(c) };
+  const { created, moved } = unwrap(await controlObject(c.env).moveHead(kind, name, revision, change));
+  c.set("auditDetail", { revision, moved });
+  return taggedJson(c, revision, { name, revision }, created ? 201 : 200);
+}
+
+async function requireDocument<T extends object>(
+  c: AppContext,
+  kind: RevisionKind,
+  name: string,
+  revision: string,
+): Promise<T> {
+  const document = await getRevision<T>(c.env.REVISIONS, kind, revision);
+  if (document !== null) return document;
+  const detail = `${name}@${revision} has not arrived in this place's KV yet; try again in a minute`;
+  throw new ProblemError({ type: "unavailable", detail });
+}
