@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createApiClient } from "../cli/api-client.ts";
+import { uploadFile } from "../cli/upload.ts";
 import { startControlPlane } from "../cli/dev/control-plane.ts";
 import { RELAY_HEADER } from "../core/relay-protocol/headers.ts";
 import { measureBundle } from "./worker/bundle.ts";
@@ -77,7 +78,7 @@ async function createFleet(count: number): Promise<{ requests: StormRequest[]; s
   const { credential } = await api.request("POST", "/relays/join", { token });
   const kernel = join(directory, "linux");
   writeFileSync(kernel, Buffer.alloc(4_096, 1));
-  const sha256 = await api.uploadFile("debian", "linux", kernel);
+  const { sha256 } = await uploadFile(api, { image: "debian", path: "linux", file: kernel });
   await api.request("PUT", "/images/debian", { files: { linux: { sha256 } } });
   await api.request("PUT", "/templates/answer", {
     text: "---\nkind: shell\ndescription: of the benchmark\n---\nhost={{machine.name}}\n",

@@ -1,18 +1,23 @@
-import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import { PxedgeError } from "../core/errors.ts";
 
 /** What the API refused, as a sentence with the fields at fault. */
-class ApiError extends PxedgeError {
+export class ApiError extends PxedgeError {
   override readonly name = "ApiError";
   readonly code = "api-refused";
   readonly status: number;
+  /** The last part of the problem's type, e.g. `attempt-active`; `undefined` where something else answered. */
+  readonly problem: string | undefined;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, problem: string | undefined, message: string) {
     super(message);
     this.status = status;
+    this.problem = problem;
   }
 }
+
+export type RequestOptions = {
+  readonly headers?: Readonly<Record<string, string>>;
+};
 
 /** The control plane's API, as an operator's tools use it. */
 export type ApiClient = {
@@ -22,74 +27,85 @@ export type ApiClient = {
    * @param path below `/api/v1`
    * @throws ApiError
    */
-  request(method: string, path: string, body?: unknown): Promise<Json>;
-  /** Uploads a file of an image in parts; resolves to its hash. */
-  uploadFile(image: string, path: string, file: string): Promise<string>;
+  request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Json>;
+  /** All items of a list, page by page. @throws ApiError */
+  list(path: string): Promise<Json[]>;
+  /** As `request`, of bytes that are sent as they are. @throws ApiError */
+  send(method: string, path: string, body: Uint8Array<ArrayBuffer>): Promise<Json>;
 };
 
 // The API's documents are checked by the control plane; here they are read field by field.
 // oxlint-disable-next-line typescript/no-explicit-any
-type Json = any;
+export type Json = any;
 
-/** R2 takes parts of at least 5 MiB, but for the last one. */
-const PART_BYTES = 8 << 20;
+/** The most that a page of a list holds. */
+const PAGE_ITEMS = 1_000;
 
 export function createApiClient(url: string, token: string): ApiClient {
   async function send(
     method: string,
     path: string,
     body: string | Uint8Array<ArrayBuffer> | undefined,
+    { headers = {} }: RequestOptions = {},
   ): Promise<Json> {
     let response: Response;
     try {
       response = await fetch(`${url}/api/v1${path}`, {
         method,
-        headers: { authorization: `Bearer ${token}` },
+        headers: { ...headers, authorization: `Bearer ${token}` },
         ...(body !== undefined && { body }),
       });
     } catch (cause) {
-      throw new Error(`the control plane at ${url} cannot be reached`, { cause });
+      throw new Error(`the control plane at ${url} cannot be reached: ${reasonOf(cause)}`, { cause });
     }
     const text = await response.text();
-    if (!response.ok) throw new ApiError(response.status, formatRefusal(method, path, response.status, text));
-    return text === "" ? null : JSON.parse(text);
-  }
-
-  const request: ApiClient["request"] = (method, path, body) =>
-    send(method, path, body === undefined ? undefined : JSON.stringify(body));
-
-  async function uploadFile(image: string, path: string, file: string): Promise<string> {
-    const base = `/images/${image}/files/${path}`;
-    const { uploadId } = await request("POST", `${base}?uploads`);
-    const hash = createHash("sha256");
-    const parts: Json[] = [];
-    const handle = await open(file);
+    if (!response.ok) throw readRefusal(response.status, text);
+    if (text === "") return null;
     try {
-      for (;;) {
-        const { buffer, bytesRead } = await handle.read(Buffer.alloc(PART_BYTES), 0, PART_BYTES);
-        // An empty file is one empty part.
-        if (bytesRead === 0 && parts.length > 0) break;
-        const part = buffer.subarray(0, bytesRead);
-        hash.update(part);
-        parts.push(await send("PUT", `${base}?uploadId=${uploadId}&part=${parts.length + 1}`, part));
-        if (bytesRead < PART_BYTES) break;
-      }
-    } finally {
-      await handle.close();
+      return JSON.parse(text);
+    } catch (cause) {
+      throw new Error(`what answers at ${url} is no pxedge control plane (no JSON came back)`, { cause });
     }
-    const sha256 = hash.digest("hex");
-    await request("POST", `${base}?uploadId=${uploadId}`, { sha256, parts });
-    return sha256;
   }
 
-  return { request, uploadFile };
+  const request: ApiClient["request"] = (method, path, body, options) =>
+    send(method, path, body === undefined ? undefined : JSON.stringify(body), options);
+
+  async function list(path: string): Promise<Json[]> {
+    const items: Json[] = [];
+    const separator = path.includes("?") ? "&" : "?";
+    for (let after = ""; ;) {
+      const cursor = after === "" ? "" : `&after=${encodeURIComponent(after)}`;
+      const page = await request("GET", `${path}${separator}limit=${PAGE_ITEMS}${cursor}`);
+      items.push(...page.items);
+      // A log's last position is no promise of more.
+      if (page.next === null || page.items.length < PAGE_ITEMS) return items;
+      after = String(page.next);
+    }
+  }
+
+  return { send, request, list };
 }
 
-function formatRefusal(method: string, path: string, status: number, text: string): string {
+function readRefusal(status: number, text: string): ApiError {
+  let problem: { type?: string; title?: string; detail?: string };
   try {
-    const { title, detail } = JSON.parse(text);
-    return `${method} ${path}: ${title}: ${detail}`;
+    problem = JSON.parse(text);
   } catch {
-    return `${method} ${path}: HTTP ${status}`;
+    // Not of the control plane, which always says why: a gateway, or another server.
+    return new ApiError(status, undefined, `the server answered HTTP ${status} without saying why`);
   }
+  const { type, title, detail } = problem;
+  const sentence =
+    status === 401
+      ? "the control plane does not accept the token: is PXEDGE_TOKEN (or --token) meant for it, and not expired?"
+      : (detail ?? title ?? `HTTP ${status}`);
+  return new ApiError(status, type?.split(":").at(-1), sentence);
+}
+
+/** Of a failed fetch: what the network said, not that it failed. */
+function reasonOf(error: unknown): string {
+  const { cause, message } = error as Error;
+  const inner = cause as (Error & { code?: string; errors?: Error[] }) | undefined;
+  return inner?.message || inner?.errors?.[0]?.message || inner?.code || message;
 }

@@ -40,17 +40,15 @@ export function addDevCommand(program: Command): void {
 }
 
 function formatNextSteps(stateDir: string): string {
-  const site = `"$PXEDGE_URL/api/v1/sites/${EXAMPLE.site}`;
-  const machine = `${site}/machines/${EXAMPLE.machine}`;
-  const auth = `-H "Authorization: Bearer $PXEDGE_TOKEN"`;
+  const { machine } = EXAMPLE;
   return `
 The system is up until Ctrl-C. In another terminal:
 
-  set -a; . ${stateDir}/dev.env            # PXEDGE_URL, PXEDGE_TOKEN, RELAY_HTTP, RELAY_DHCP, RELAY_TFTP
+  set -a; . ${stateDir}/dev.env; set +a        # PXEDGE_URL, PXEDGE_TOKEN, RELAY_HTTP, RELAY_DHCP, RELAY_TFTP
   curl "$RELAY_HTTP/boot.ipxe"                 # what every machine chains to first
-  curl ${auth} ${machine}/timeline"
-  curl ${auth} -X POST ${machine}/arm"         # order another install
-  curl ${auth} ${machine}/attempts"
+  npx pxedge machine timeline ${machine}            # the boot as one story
+  npx pxedge machine arm ${machine}                 # order another install
+  npx pxedge --help
 
 `;
 }

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ApiClient } from "../api-client.ts";
+import { uploadFile } from "../upload.ts";
 
 const TEMPLATES = fileURLToPath(new URL("../../templates/", import.meta.url));
 
@@ -39,7 +40,9 @@ export async function applyExampleFleet(api: ApiClient, workDir: string): Promis
   ] as const) {
     const file = join(workDir, name);
     writeFileSync(file, standIn(name, sizeBytes));
-    files[name] = { sha256: await api.uploadFile("debian-12-example", name, file) };
+    files[name] = {
+      sha256: (await uploadFile(api, { image: "debian-12-example", path: name, file })).sha256,
+    };
   }
   await api.request("PUT", "/images/debian-12-example", { files });
   await api.request("PUT", `/profiles/${EXAMPLE.profile}`, {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createApiClient, type ApiClient } from "../../cli/api-client.ts";
 import { startControlPlane, type LocalControlPlane } from "../../cli/dev/control-plane.ts";
+import { uploadFile } from "../../cli/upload.ts";
 import type { BootEvent } from "../../core/relay-protocol/events.ts";
 import type { Child } from "../support/lab/child.ts";
 import type { Lab } from "../support/lab/network.ts";
@@ -153,7 +154,7 @@ export async function addImage(
 ): Promise<void> {
   const uploaded: Record<string, { sha256: string }> = {};
   for (const [path, file] of Object.entries(files)) {
-    uploaded[path] = { sha256: await api.uploadFile(name, path, file) };
+    uploaded[path] = { sha256: (await uploadFile(api, { image: name, path, file })).sha256 };
   }
   await api.request("PUT", `/images/${name}`, { files: uploaded });
 }

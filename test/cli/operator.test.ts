@@ -1,0 +1,233 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createApiClient, type ApiClient } from "../../cli/api-client.ts";
+import { startControlPlane, type LocalControlPlane } from "../../cli/dev/control-plane.ts";
+import { freePort } from "../e2e/site.ts";
+
+const PXEDGE = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), "pxedge-operator-"));
+const kernel = join(directory, "linux");
+const initrd = join(directory, "initrd.gz");
+
+let controlPlane: LocalControlPlane;
+let api: ApiClient;
+
+beforeAll(async () => {
+  const port = await freePort("127.0.0.1");
+  controlPlane = await startControlPlane({ host: "127.0.0.1", port, stateDir: join(directory, "state") });
+  api = createApiClient(controlPlane.url, controlPlane.adminToken);
+  writeFileSync(kernel, Buffer.alloc(20 << 20, "kernel"));
+  writeFileSync(initrd, "initrd");
+});
+afterAll(async () => {
+  await controlPlane?.stop();
+  rmSync(directory, { recursive: true });
+});
+
+type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+/** Runs `pxedge ARGS` as an operator of the control plane does. */
+async function pxedge(
+  args: readonly string[],
+  options: { stdin?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Ended> {
+  return await new Promise((resolve) => {
+    const env = {
+      HOME: directory,
+      PATH: process.env["PATH"],
+      PXEDGE_URL: controlPlane.url,
+      PXEDGE_TOKEN: controlPlane.adminToken,
+      ...options.env,
+    };
+    const child = execFile(process.execPath, [PXEDGE, ...args], { env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+    child.stdin!.end(options.stdin ?? "");
+  });
+}
+
+async function json(...args: string[]) {
+  const { code, stdout, stderr } = await pxedge([...args, "--json"]);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+function fileOf(name: string, text: string): string {
+  const file = join(directory, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+test("from an empty control plane to an armed machine, its preview and its story", async () => {
+  const none = await pxedge(["machine", "list"]);
+  expect(none).toMatchObject({ code: 2, stdout: "" });
+  expect(none.stderr).toContain("there is no site yet: `pxedge site create NAME` makes one");
+
+  expect(await pxedge(["site", "create", "fra1"])).toMatchObject({ code: 0 });
+  expect((await pxedge(["site", "join-token", "fra1"])).stdout).toMatch(/^pxj_\S+\n$/);
+  const added = await pxedge(["image", "add", "debian", "--kernel", kernel, "--initrd", initrd]);
+  expect(added.stdout).toMatch(
+    /^linux {2}20\.0 MiB {2}sha256 [0-9a-f]{64}\ninitrd\.gz {2}6 B .*\nimage debian is /,
+  );
+  const template = fileOf("t", "---\nkind: preseed\n---\nd-i netcfg/hostname string {{machine.name}}\n");
+  expect(await pxedge(["template", "put", "preseed", template])).toMatchObject({ code: 0 });
+  const profile = fileOf(
+    "p.yaml",
+    "mode: install\nimage: debian\nkernel: linux\ninitrds: [initrd.gz]\nanswers: { preseed.cfg: { template: preseed } }\n",
+  );
+  expect(await pxedge(["profile", "put", "debian-12", profile])).toMatchObject({ code: 0 });
+  const enrolled = await pxedge([
+    "machine",
+    "enroll",
+    "52:54:00:00:00:01",
+    "--name",
+    "web1",
+    "--label",
+    "rack=a1",
+  ]);
+  expect(enrolled.stdout).toMatch(/^enrolled web1 /);
+
+  expect(await json("machine", "list", "--selector", "rack=a1")).toMatchObject([{ name: "web1" }]);
+  expect(await json("machine", "list", "--selector", "rack=b2")).toEqual([]);
+  expect((await pxedge(["machine", "list"])).stdout).toMatch(
+    /^NAME +MACS.*\nweb1 +52:54:00:00:00:01 .* rack=a1\n$/,
+  );
+  expect((await pxedge(["machine", "preview", "web1", "--profile", "debian-12"])).stdout).toContain(
+    "d-i netcfg/hostname string web1",
+  );
+
+  const attempt = await json("machine", "arm", "52-54-00-00-00-01", "--profile", "debian-12", "--ttl", "600");
+  expect(attempt).toMatchObject({ profile: "debian-12", state: "armed", ttlSeconds: 600 });
+  const again = await pxedge(["machine", "arm", "web1", "--profile", "debian-12"]);
+  expect(again).toMatchObject({ code: 1, stdout: "" });
+  expect(again.stderr).toContain(attempt.id);
+  const story = await pxedge(["machine", "timeline", "web1"]);
+  expect(story.stdout).toMatch(/ decision +armed +profile=debian-12@/);
+  expect(story.stdout).toContain("armed, never seen on the network");
+  expect(story.stdout).toContain("the firmware's boot order");
+  expect((await pxedge(["machine", "disarm", "web1"])).stdout).toBe("web1: disarmed\n");
+  expect(await json("machine", "show", "web1")).toMatchObject({
+    name: "web1",
+    attempts: [{ state: "disarmed" }],
+  });
+});
+
+test("arm --wait follows the install, and exits 1 where it is not installed", async () => {
+  const waiting = pxedge(["machine", "arm", "web1", "--profile", "debian-12", "--wait"]);
+  const attempts = "/sites/fra1/machines/web1/attempts";
+  await expect
+    .poll(async () => (await api.request("GET", attempts)).items[0].state, { timeout: 30_000 })
+    .toBe("armed");
+  await api.request("POST", "/sites/fra1/machines/web1/disarm");
+  const { code, stdout } = await waiting;
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^armed: web1 installs debian-12 .*\n(?:\S+Z {2}armed\n)?\S+Z {2}disarmed\n$/);
+});
+
+test("an upload that broke off goes on with the parts that are missing", async () => {
+  const image = "resumed";
+  const base = `/images/${image}/files/linux`;
+  const { uploadId } = await api.request("POST", `${base}?uploads`);
+  await api.send(
+    "PUT",
+    `${base}?uploadId=${uploadId}&part=1`,
+    new Uint8Array(Buffer.alloc(8 << 20, "kernel")),
+  );
+  expect(await pxedge(["image", "add", image, "--kernel", kernel])).toMatchObject({ code: 0 });
+  expect((await api.request("GET", base)).items).toEqual([]);
+
+  // What had arrived was of another file: the upload begins anew.
+  const other = (await api.request("POST", `${base}?uploads`)).uploadId;
+  await api.send("PUT", `${base}?uploadId=${other}&part=1`, new Uint8Array(8 << 20));
+  expect(await pxedge(["image", "add", image, "--kernel", kernel])).toMatchObject({ code: 0 });
+  const { files } = await json("image", "show", image);
+  expect(files.linux.sizeBytes).toBe(20 << 20);
+});
+
+test("revisions are listed, and a name goes back to an earlier one", async () => {
+  const before = (await json("template", "show", "preseed")).revision;
+  await pxedge(["template", "put", "preseed", "-"], { stdin: "---\nkind: preseed\n---\nd-i a string b\n" });
+  expect(
+    (await json("template", "revisions", "preseed")).map((item: { current: boolean }) => item.current),
+  ).toEqual([true, false]);
+  expect(await json("template", "rollback", "preseed", before)).toMatchObject({ revision: before });
+});
+
+test("a secret comes from stdin, without its last newline, and is never shown", async () => {
+  expect(await pxedge(["secret", "set", "rootPassword"], { stdin: "hunter2\n" })).toMatchObject({ code: 0 });
+  const listed = await pxedge(["secret", "list", "--json"]);
+  expect(JSON.parse(listed.stdout)).toMatchObject([{ name: "rootPassword" }]);
+  expect(listed.stdout).not.toContain("hunter2");
+});
+
+test("a token for one site", async () => {
+  const { stdout } = await pxedge([
+    "token",
+    "create",
+    "ci",
+    "--role",
+    "viewer",
+    "--sites",
+    "fra1",
+    "--expires",
+    "90d",
+  ]);
+  const env = { PXEDGE_TOKEN: stdout.trim() };
+  expect((await pxedge(["machine", "show", "web1"], { env })).code).toBe(0);
+  const refused = await pxedge(["machine", "arm", "web1", "--profile", "debian-12"], { env });
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/role|may not|needs/);
+});
+
+describe("errors are sentences, and exit codes tell them apart", () => {
+  test.each([
+    ["a machine that is not there", ["machine", "show", "web9"], {}, 1, /no machine "web9"/],
+    ["a wrong token", ["site", "list"], { PXEDGE_TOKEN: "pxa_0_0" }, 1, /does not accept the token/],
+    ["a wrong address", ["site", "list"], { PXEDGE_URL: "http://127.0.0.1:1" }, 1, /cannot be reached/],
+    ["no address", ["site", "list"], { PXEDGE_URL: "" }, 2, /give --url, or set PXEDGE_URL/],
+    ["a missing argument", ["machine", "show"], {}, 2, /missing required argument 'machine'/],
+    [
+      "a wrong option",
+      ["token", "create", "x", "--role", "boss"],
+      {},
+      2,
+      /Allowed choices are viewer, operator, admin/,
+    ],
+    ["a file that is not there", ["profile", "put", "x", "/none.yaml"], {}, 2, /\/none.yaml cannot be read/],
+    ["an image of nothing", ["image", "add", "x"], {}, 2, /name at least one file/],
+  ] as const)("%s", async (_, args, env, code, message) => {
+    const ended = await pxedge(args, { env });
+    expect(ended.stderr).toMatch(message);
+    expect(ended.code).toBe(code);
+    expect(ended.stdout).toBe("");
+  });
+
+  test("the API's errors name the field; a document's name the line", async () => {
+    const wrong = fileOf("wrong.yaml", "mode: install\nimage: debian\nkernel: linux\nkernal: linux\n");
+    expect((await pxedge(["profile", "put", "x", wrong])).stderr).toContain("kernal");
+    const broken = fileOf("broken.yaml", "mode: install\nimage: [debian\n");
+    expect(await pxedge(["profile", "put", "x", broken])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/broken\.yaml: .* line 3/),
+    });
+  });
+});
+
+test("every command has help with an example", async () => {
+  const { stdout } = await pxedge(["machine", "timeline", "--help"]);
+  expect(stdout).toContain("Examples:\n  $ pxedge machine timeline web1");
+});
+
+test("bash completes commands and options", async () => {
+  const { stdout: script } = await pxedge(["completion", "bash"]);
+  const ask = `${script}\nCOMP_WORDS=(pxedge machine ti); COMP_CWORD=2; _pxedge; echo "\${COMPREPLY[@]}"
+COMP_WORDS=(pxedge --url x machine arm web1 --w); COMP_CWORD=6; _pxedge; echo "\${COMPREPLY[@]}"`;
+  const completed = await new Promise<string>((resolve, reject) =>
+    execFile("bash", ["-c", ask], (error, stdout) => (error === null ? resolve(stdout) : reject(error))),
+  );
+  expect(completed).toBe("timeline\n--wait\n");
+});
