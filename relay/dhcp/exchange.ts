@@ -16,28 +16,29 @@ export type ExchangeOptions = {
   /** Whether the site knows the sender of a datagram. */
   readonly isKnown: (bytes: Uint8Array) => boolean;
   readonly leases: Pick<LeaseStore, "stage" | "commit">;
-  /** Hands a datagram to the kernel; false if there is no socket just now. */
+  /** Takes a reply, to be sent when flushed; false if there is no socket just now. */
   readonly send: (service: Service, bytes: Uint8Array, destination: Destination) => boolean;
+  /** Hands what was taken to the kernel. */
+  readonly flush: () => void;
   readonly stats: DhcpServerStats;
   readonly onEvent: EventSink;
   readonly log: DhcpLog;
   readonly now: () => number;
 };
 
-/** What libuv reads of a socket before it lets the loop go on. */
-const BURST = 32;
-
-/** So many bursts are read before the first is answered: a commit costs as much for one lease as for many. */
-const MAX_BURSTS = 8;
-
 const FAILURE_LOG_MS = 10_000;
+
+/** Decisions that wait for the disk; with more than this nothing else is decided until it has them. */
+const MAX_UNCOMMITTED = 4096;
+
+type Decided = readonly [Arrival, Outcome];
 
 /**
  * Takes datagrams to decisions and decisions to replies.
  *
- * What a socket holds is read and decided one by one, its leases are committed
- * in one transaction, and only then do the ACKs leave. So an acknowledged
- * lease is durable, and a burst costs one write to the disk.
+ * What a socket holds is read whole and decided one by one. OFFERs leave at
+ * once, ACKs when their leases are durable: those of a burst, and of what comes
+ * in while the disk is at work, are committed together.
  */
 export class Exchange {
   readonly #options: ExchangeOptions;
@@ -46,8 +47,8 @@ export class Exchange {
   /** When each kind of failure was logged last: a dead link fails every packet alike. */
   readonly #failureTold = new Map<string, number>();
   #scheduled = false;
-  #receivedInBurst = 0;
-  #bursts = 0;
+  #uncommitted = 0;
+  #waitsForDisk = false;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -59,11 +60,9 @@ export class Exchange {
   receive(bytes: Uint8Array, service: Service, source: Destination): void {
     const { stats, now } = this.#options;
     stats.received += 1;
-    this.#receivedInBurst += 1;
     stats.overflowed += this.#inbox.push({ bytes, service, source, at: now() });
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#bursts = 0;
     setImmediate(this.#turn);
   }
 
@@ -83,15 +82,10 @@ export class Exchange {
   }
 
   readonly #turn = (): void => {
-    const isMore = this.#receivedInBurst >= BURST && this.#bursts < MAX_BURSTS;
-    this.#receivedInBurst = 0;
-    if (isMore) {
-      // The socket most likely holds more: read it first.
-      this.#bursts += 1;
-      setImmediate(this.#turn);
+    if (this.#uncommitted > MAX_UNCOMMITTED) {
+      this.#waitsForDisk = true;
       return;
     }
-    this.#bursts = 0;
     this.#answer();
     this.#scheduled = !this.#inbox.isEmpty;
     if (this.#scheduled) setImmediate(this.#turn);
@@ -101,30 +95,50 @@ export class Exchange {
     const { stats, now } = this.#options;
     const { arrivals, dropped } = this.#inbox.take(now());
     stats.overflowed += dropped;
-    const toCommit: [Arrival, Outcome][] = [];
+    const toCommit: Decided[] = [];
     for (const arrival of arrivals) {
       try {
         const outcome = this.#decide(arrival);
         if (outcome === undefined) continue;
-        // An OFFER promises nothing: it need not wait for the disk.
+        // An OFFER promises nothing: it does not wait for the disk.
         if (outcome.changes.length === 0) this.#conclude(arrival, outcome);
         else toCommit.push([arrival, outcome]);
       } catch (error) {
         this.fail(error, "a packet could not be handled");
       }
     }
-    if (toCommit.length === 0) return;
-    const durable = this.commit();
-    for (const [arrival, outcome] of toCommit) {
-      if (durable) this.#conclude(arrival, outcome);
-      else stats.failed += 1;
-    }
+    this.#options.flush();
+    if (toCommit.length > 0) void this.#concludeWhenDurable(toCommit);
   }
 
-  /** Makes what is staged durable; false if the disk did not take it. */
-  commit(): boolean {
+  /** Never rejects. */
+  async #concludeWhenDurable(decided: readonly Decided[]): Promise<void> {
+    const { stats, flush } = this.#options;
+    this.#uncommitted += decided.length;
+    const durable = await this.commit();
+    this.#uncommitted -= decided.length;
+    if (this.#waitsForDisk) {
+      this.#waitsForDisk = false;
+      setImmediate(this.#turn);
+    }
+    if (!durable) {
+      stats.failed += decided.length;
+      return;
+    }
+    for (const [arrival, outcome] of decided) {
+      try {
+        this.#conclude(arrival, outcome);
+      } catch (error) {
+        this.fail(error, "a packet could not be handled");
+      }
+    }
+    flush();
+  }
+
+  /** Makes what is staged durable; false if the disk did not take it. Never rejects. */
+  async commit(): Promise<boolean> {
     try {
-      this.#options.leases.commit();
+      await this.#options.leases.commit();
       return true;
     } catch (error) {
       this.fail(error, "leases could not be written, so they are not acknowledged");
@@ -184,7 +198,7 @@ export class Exchange {
     onEvent(event);
   }
 
-  /** Returns whether the reply was handed to the kernel. */
+  /** Returns whether the reply is on its way. */
   #send(
     { service }: Arrival,
     { packet, maxBytes, destination }: Extract<Outcome, { kind: "reply" }>,

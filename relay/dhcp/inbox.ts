@@ -47,13 +47,12 @@ export class Inbox {
     return this.#discovers.length === 0 && this.#others.length === 0;
   }
 
-  /** Returns how many were dropped for it. */
-  push(arrival: Arrival): number {
-    if (!isDiscover(arrival.bytes)) return add(this.#others, arrival);
+  /** Keeps a copy, as the bytes are the socket's; returns how many others were dropped for it. */
+  push({ bytes, service, source, at }: Arrival): number {
+    const arrival = { bytes: Buffer.from(bytes), service, source, at };
+    if (!isDiscover(bytes)) return add(this.#others, arrival);
     // In a flood of strangers the machines that the site knows go with the REQUESTs.
-    if (this.#discovers.length >= BACKLOG && this.#isKnown(arrival.bytes)) {
-      return add(this.#others, arrival);
-    }
+    if (this.#discovers.length >= BACKLOG && this.#isKnown(bytes)) return add(this.#others, arrival);
     return add(this.#discovers, arrival);
   }
 

@@ -1,6 +1,4 @@
-import type { Socket } from "node:dgram";
-import { once } from "node:events";
-import { openDeviceSocket } from "../net/device-socket.ts";
+import { BatchSocket } from "../net/batch-socket.ts";
 import type { Service } from "./inbox.ts";
 import type { Destination } from "./outcome.ts";
 
@@ -8,6 +6,7 @@ export type ListenerOptions = {
   readonly device: string;
   /** Which port each service is on. */
   readonly ports: Partial<Record<Service, number>>;
+  /** `bytes` are another datagram's as soon as this returns. */
   readonly onDatagram: (bytes: Uint8Array, service: Service, source: Destination) => void;
   readonly onError: (error: unknown, message: string) => void;
 };
@@ -19,7 +18,7 @@ export type ListenerOptions = {
  */
 export class Listener {
   readonly #options: ListenerOptions;
-  #sockets: Partial<Record<Service, Socket>> = {};
+  #sockets: Partial<Record<Service, BatchSocket>> = {};
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -28,17 +27,19 @@ export class Listener {
   /** @throws NetError when a socket cannot be had */
   start(): void {
     const { device, ports, onDatagram, onError } = this.#options;
-    const sockets: Partial<Record<Service, Socket>> = {};
+    const sockets: Partial<Record<Service, BatchSocket>> = {};
     try {
       for (const [name, port] of Object.entries(ports)) {
         const service = name as Service;
-        const socket = openDeviceSocket({ device, port });
-        sockets[service] = socket;
-        socket.on("message", (bytes, source) => onDatagram(bytes, service, source));
-        socket.on("error", (error) => onError(error, "the socket failed"));
+        sockets[service] = new BatchSocket({
+          device,
+          port,
+          onDatagram: (bytes, source) => onDatagram(bytes, service, source),
+          onError,
+        });
       }
     } catch (error) {
-      for (const socket of Object.values(sockets)) socket.close();
+      for (const socket of Object.values(sockets)) void socket.close();
       throw error;
     }
     this.#sockets = sockets;
@@ -47,24 +48,20 @@ export class Listener {
   async stop(): Promise<void> {
     const sockets = Object.values(this.#sockets);
     this.#sockets = {};
-    await Promise.all(
-      sockets.map((socket) => {
-        const closed = once(socket, "close");
-        socket.close();
-        return closed;
-      }),
-    );
+    await Promise.all(sockets.map((socket) => socket.close()));
   }
 
-  /** Hands a datagram to the kernel; false if there is no socket. */
-  send(service: Service, bytes: Uint8Array, { address, port }: Destination): boolean {
+  /** Takes a datagram for the next `flush`; false if there is no socket. */
+  send(service: Service, bytes: Uint8Array, destination: Destination): boolean {
     const socket = this.#sockets[service];
     if (socket === undefined) return false;
-    socket.send(bytes, port, address, this.#sent);
+    socket.send(bytes, destination);
     return true;
   }
 
-  readonly #sent = (error: Error | null): void => {
-    if (error) this.#options.onError(error, "a reply could not be sent");
-  };
+  /** Hands what was taken to the kernel. */
+  flush(): void {
+    this.#sockets.dhcp?.flush();
+    this.#sockets.boot?.flush();
+  }
 }

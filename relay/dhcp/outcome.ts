@@ -1,8 +1,8 @@
-import type { Ipv4 } from "../../core/addresses.ts";
 import type { DhcpPacket } from "../../core/dhcp-packet/index.ts";
 import type { BootEventInput, EventDetail } from "../../core/relay-protocol/events.ts";
 import type { BootDirection } from "./boot-directions.ts";
 import type { LeaseChange } from "../leases/lease.ts";
+import type { Endpoint } from "../net/message-vector.ts";
 
 /** Why a packet gets no reply. The last two are as it should be: the protocol has none for them. */
 export type SilentReason =
@@ -41,7 +41,7 @@ export type SilentReason =
   | "released";
 
 /** Where a reply goes to. */
-export type Destination = { readonly address: Ipv4; readonly port: number };
+export type Destination = Endpoint;
 
 /** What comes of a packet. */
 export type Outcome =

@@ -95,6 +95,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     isKnown: (bytes) => role.reservations.machine(chaddrOf(bytes)) !== undefined,
     leases: options.leases,
     send: (service, bytes, destination) => listener.send(service, bytes, destination),
+    flush: () => listener.flush(),
     stats,
     onEvent: options.onEvent,
     log,
@@ -182,7 +183,7 @@ function serverRole(options: DhcpServerOptions, config: DhcpServerConfig, stats:
             "an address is used by somebody it was not given to",
           );
           leases.stage({ kind: "quarantine", quarantine: { address, until: now() + QUARANTINE_MS } });
-          exchange.commit();
+          void exchange.commit();
           onEvent({ mac, stage: "dhcp", name: "conflict", detail: { address } });
         },
         onError: (error, message) => exchange.fail(error, message),

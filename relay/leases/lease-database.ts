@@ -1,4 +1,6 @@
+import { closeSync, fdatasync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { promisify } from "node:util";
 
 const SCHEMA_VERSION = 3;
 
@@ -39,8 +41,14 @@ const MIGRATIONS: Readonly<Record<number, string>> = {
 /** Pages of the log that are gathered before they go to their places: leases written twice go once. */
 const CHECKPOINT_PAGES = 4096;
 
+const syncData = promisify(fdatasync);
+
 /**
  * Opens, or makes, the leases' database.
+ *
+ * A transaction is durable only once `WriteAheadLog.sync` resolved after it:
+ * `synchronous=NORMAL` is `FULL` without the wait for the disk at its end,
+ * which would stop everything else that the relay does.
  *
  * @throws what node:sqlite throws, and an Error for a file of a newer release
  */
@@ -48,7 +56,7 @@ export function openLeaseDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5000 });
   try {
     database.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
     );
     const { user_version: version } = database.prepare("PRAGMA user_version").get() as {
       user_version: number;
@@ -60,6 +68,29 @@ export function openLeaseDatabase(path: string): DatabaseSync {
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/** The log of an open database, which is one file as long as it is open. */
+export class WriteAheadLog {
+  readonly #fd: number;
+
+  /** @throws what node:fs throws */
+  constructor(databasePath: string) {
+    this.#fd = openSync(`${databasePath}-wal`, "r");
+  }
+
+  /**
+   * Waits, off the event loop, until the disk has what was written so far.
+   *
+   * @throws what node:fs throws
+   */
+  async sync(): Promise<void> {
+    await syncData(this.#fd);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
   }
 }
 

@@ -3,13 +3,13 @@ import { dirname } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Ipv4, Mac } from "../../core/addresses.ts";
 import { PxedgeError } from "../../core/errors.ts";
-import { openLeaseDatabase } from "./lease-database.ts";
+import { openLeaseDatabase, WriteAheadLog } from "./lease-database.ts";
 import { LeaseIndex } from "./lease-index.ts";
 import { isLive, type ClientKey, type Lease, type LeaseChange } from "./lease.ts";
 
 /**
  * - `lease-store-unreadable`: the file cannot be opened, or is of a newer release
- * - `lease-commit-failed`: the disk took nothing; what was staged is forgotten
+ * - `lease-commit-failed`: what was staged is not durable, and must not be acknowledged
  */
 export type LeaseStoreErrorCode = "lease-store-unreadable" | "lease-commit-failed";
 
@@ -32,19 +32,26 @@ export type LeaseStoreOptions = {
 
 /**
  * Leases that survive a crash and a power cut: read from memory, written to
- * SQLite (write-ahead log, `synchronous=FULL`).
+ * SQLite's write-ahead log.
  *
- * Changes are staged, which every read shows at once, and become durable in
- * one transaction at `commit`: what tells a client that it owns an address
- * must not leave before that returns.
+ * Changes are staged, which every read shows at once, and become durable by
+ * `commit`: what tells a client that it owns an address must not leave before
+ * that resolves. The disk is waited for off the event loop, and what is staged
+ * meanwhile goes to it in one transaction afterwards: the slower the disk, the
+ * more leases share its turn.
  */
 export class LeaseStore {
   readonly #database: DatabaseSync;
+  /** None in memory. */
+  readonly #log: WriteAheadLog | undefined;
   readonly #now: () => number;
   readonly #index = new LeaseIndex();
   readonly #statements: Statements;
   /** Addresses whose lease, or quarantine, is not on disk as it stands. */
   readonly #staged = { leases: new Set<Ipv4>(), quarantines: new Set<Ipv4>() };
+  /** The commit that what is staged now goes with, and the one begun last. */
+  #next: Promise<void> | undefined;
+  #last: Promise<void> = Promise.resolve();
 
   /** @throws LeaseStoreError `lease-store-unreadable` */
   constructor({ path, now }: LeaseStoreOptions) {
@@ -55,6 +62,7 @@ export class LeaseStore {
       this.#statements = prepare(this.#database);
       this.#database.prepare("DELETE FROM quarantine WHERE until <= ?").run(now());
       this.#load();
+      this.#log = path === ":memory:" ? undefined : new WriteAheadLog(path);
     } catch (error) {
       throw new LeaseStoreError(
         "lease-store-unreadable",
@@ -123,11 +131,38 @@ export class LeaseStore {
   }
 
   /**
-   * Makes all that was staged durable, or forgets it.
+   * Makes all that was staged durable.
    *
-   * @throws LeaseStoreError `lease-commit-failed`: reads show the last durable state again
+   * @throws LeaseStoreError `lease-commit-failed`. If it could not even be
+   *   written, it is forgotten, and reads show the last durable state again.
    */
-  commit(): void {
+  commit(): Promise<void> {
+    if (this.#next === undefined) {
+      this.#next = this.#last.then(this.#commitStaged, this.#commitStaged);
+      this.#last = this.#next;
+    }
+    return this.#next;
+  }
+
+  close(): void {
+    this.#write();
+    this.#database.close();
+    const closeLog = (): void => this.#log?.close();
+    this.#last.then(closeLog, closeLog);
+  }
+
+  readonly #commitStaged = async (): Promise<void> => {
+    this.#next = undefined;
+    this.#write();
+    try {
+      await this.#log?.sync();
+    } catch (error) {
+      throw commitFailed(error);
+    }
+  };
+
+  /** One transaction; of what was staged twice only the last is written. */
+  #write(): void {
     const { leases, quarantines } = this.#staged;
     if (leases.size === 0 && quarantines.size === 0) return;
     try {
@@ -138,20 +173,11 @@ export class LeaseStore {
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       this.#load();
-      throw new LeaseStoreError(
-        "lease-commit-failed",
-        `cannot write the leases of ${leases.size} addresses: ${(error as Error).message}`,
-        { cause: error },
-      );
+      throw commitFailed(error);
     } finally {
       leases.clear();
       quarantines.clear();
     }
-  }
-
-  close(): void {
-    this.commit();
-    this.#database.close();
   }
 
   #writeLease(address: Ipv4): void {
@@ -183,6 +209,11 @@ type Statements = Record<
   "allLeases" | "allQuarantines" | "putLease" | "dropLease" | "putQuarantine" | "dropQuarantine",
   StatementSync
 >;
+
+function commitFailed(cause: unknown): LeaseStoreError {
+  const message = `cannot write the leases: ${(cause as Error).message}`;
+  return new LeaseStoreError("lease-commit-failed", message, { cause });
+}
 
 function prepare(database: DatabaseSync): Statements {
   return {

@@ -36,7 +36,19 @@ export type DeviceSocketOptions = {
  *
  * @throws NetError `no-such-interface`, `permission-denied`, `port-in-use`, `socket-failed`
  */
-export function openDeviceSocket({ device, port }: DeviceSocketOptions): Socket {
+export function openDeviceSocket(options: DeviceSocketOptions): Socket {
+  return openWithDescriptor(options).socket;
+}
+
+/**
+ * The same, with the descriptor underneath, which lives until the socket is closed.
+ *
+ * @throws NetError as `openDeviceSocket`
+ */
+export function openWithDescriptor({ device, port }: DeviceSocketOptions): {
+  readonly socket: Socket;
+  readonly fd: number;
+} {
   const opened = openDatagramSocket();
   if (!opened.ok) throw failure("open a UDP socket", opened.errno);
   const fd = opened.value;
@@ -46,7 +58,7 @@ export function openDeviceSocket({ device, port }: DeviceSocketOptions): Socket 
     confine(fd, device);
     const bound = bindAnyAddress(fd, port);
     if (!bound.ok) throw bindFailure(device, port, bound.errno);
-    return adopt(fd);
+    return { socket: adopt(fd), fd };
   } catch (error) {
     closeDescriptor(fd);
     throw error;

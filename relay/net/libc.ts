@@ -1,4 +1,5 @@
 import koffi from "koffi";
+import type { MessageVector } from "./message-vector.ts";
 
 /** A system call of this process's libc: its result, or the error number it set. */
 export type CallResult =
@@ -17,12 +18,16 @@ const nativeClose = libc.func("int close(int fd)");
 
 const nativeSend = libc.func("intptr_t send(int fd, const void *data, size_t length, int flags)");
 const nativeRecv = libc.func("intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)");
+const nativeReceiveMany = libc.func(
+  "int recvmmsg(int fd, void *headers, unsigned int count, int flags, void *timeout)",
+);
+const nativeSendMany = libc.func("int sendmmsg(int fd, void *headers, unsigned int count, int flags)");
 const nativeIoctl = libc.func("int ioctl(int fd, unsigned long request, _Inout_ void *argument)");
 
 const nativeIfNameToIndex = libc.func("unsigned int if_nametoindex(const char *name)");
 
 /** Error numbers told apart here; the same on every Linux architecture. */
-export const ERRNO = { EPERM: 1, EACCES: 13, ENODEV: 19, EADDRINUSE: 98 } as const;
+export const ERRNO = { EPERM: 1, EAGAIN: 11, EACCES: 13, ENODEV: 19, EADDRINUSE: 98 } as const;
 
 const AF_INET = 2;
 const AF_NETLINK = 16;
@@ -31,6 +36,7 @@ const SOCK_RAW = 3;
 const SIOCGIFHWADDR = 0x8927;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
+const MSG_DONTWAIT = 0x40;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_BROADCAST = 6;
@@ -54,6 +60,19 @@ export function send(fd: number, data: Buffer): CallResult {
 /** Waits for a datagram; the value is its size. See recv(2). */
 export function receive(fd: number, buffer: Buffer): CallResult {
   return result(Number(nativeRecv(fd, buffer, buffer.length, 0)));
+}
+
+/** Reads what a socket holds, a vector at most, without waiting; the value is how many. See recvmmsg(2). */
+export function receiveMany(fd: number, vector: MessageVector): CallResult {
+  return result(nativeReceiveMany(fd, vector.headersFrom(0), vector.capacity, MSG_DONTWAIT, null) as number);
+}
+
+/**
+ * Sends datagrams of a vector, without waiting; the value is how many. Fails
+ * only if the very first cannot be sent. See sendmmsg(2).
+ */
+export function sendMany(fd: number, vector: MessageVector, from: number, count: number): CallResult {
+  return result(nativeSendMany(fd, vector.headersFrom(from), count, MSG_DONTWAIT) as number);
 }
 
 /** The hardware address of a device, 6 bytes, or `undefined`. See netdevice(7), SIOCGIFHWADDR. */

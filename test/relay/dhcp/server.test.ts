@@ -43,10 +43,10 @@ class FailingLeaseStore extends LeaseStore {
   broken = false;
   commits = 0;
 
-  override commit(): void {
+  override async commit(): Promise<void> {
     this.commits += 1;
     if (this.broken) throw new Error("disk full");
-    super.commit();
+    await super.commit();
   }
 }
 

@@ -47,7 +47,6 @@ function openStore(): LeaseStore {
 function afterRestart(changes: readonly LeaseChange[], read: (store: LeaseStore) => void): void {
   const before = openStore();
   for (const change of changes) before.stage(change);
-  before.commit();
   read(before);
   before.close();
   const after = openStore();
@@ -130,36 +129,36 @@ describe("LeaseStore", () => {
     store.close();
   });
 
-  it("shows staged changes at once, and none of them after a commit that failed", () => {
+  it("shows staged changes at once, and none of them after a commit that failed", async () => {
     const store = openStore();
     store.stage(bind());
-    store.commit();
+    await store.commit();
     store.stage(bind({ ...OTHER, address: "192.168.77.51" }));
     // Breaks the constraint of the database, and only there.
     store.stage(bind({ address: "192.168.77.52", clientKey: "ff", hostname: Symbol("no column") as never }));
     expect(store.byAddress("192.168.77.51")).toBeDefined();
-    expect(() => store.commit()).toThrow(LeaseStoreError);
+    await expect(store.commit()).rejects.toThrow(LeaseStoreError);
     expect(store.byAddress("192.168.77.51")).toBeUndefined();
     expect(store.byAddress("192.168.77.52")).toBeUndefined();
     expect(store.byAddress("192.168.77.50")).toEqual(lease());
     store.stage(bind({ ...OTHER, address: "192.168.77.53" }));
-    store.commit();
+    await store.commit();
     store.close();
     const after = openStore();
     expect(after.byAddress("192.168.77.53")?.mac).toBe(OTHER.mac);
     after.close();
   });
 
-  it("D15 tolerates a torn last record of the write-ahead log", () => {
+  it("D15 tolerates a torn last record of the write-ahead log", async () => {
     const store = openStore();
     store.stage(bind());
-    store.commit();
+    await store.commit();
     const path = join(folder, "torn.sqlite");
     // The log as a power cut leaves it: the second commit's last frame lost its end.
     const original = join(folder, "deep", "leases.sqlite");
     const whole = readFileSync(`${original}-wal`);
     store.stage(bind({ ...OTHER, address: "192.168.77.51" }));
-    store.commit();
+    await store.commit();
     const longer = readFileSync(`${original}-wal`);
     expect(longer.length).toBeGreaterThan(whole.length);
     writeFileSync(path, readFileSync(original));

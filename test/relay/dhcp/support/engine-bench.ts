@@ -98,11 +98,11 @@ export class EngineBench {
     this.#site = { ...this.#site, machines };
   }
 
-  /** Handles a packet and makes its changes durable. */
+  /** Handles a packet and keeps its changes. */
   handle(packet: DhcpPacket): Outcome {
     const outcome = handle(packet, this.context, this.now);
     for (const change of outcome.changes) this.leases.stage(change);
-    this.leases.commit();
+    void this.leases.commit();
     return outcome;
   }
 

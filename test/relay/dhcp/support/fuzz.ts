@@ -83,6 +83,7 @@ export async function fuzz(
       asProxy ? handleAsProxy(packet, arrival, proxy, bench.now) : handle(packet, bench.context, bench.now),
     isKnown: () => false,
     send: () => true,
+    flush: () => undefined,
     stats,
   });
   for (let done = 0; done < count; done += BATCH) {
