@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { BootEventInput } from "../../../core/relay-protocol/events.ts";
 import { run, startChild, type Child } from "../../support/lab/child.ts";
 import { createLab, type Lab } from "../../support/lab/network.ts";
@@ -94,6 +94,7 @@ describe.skipIf(lack !== undefined)(
 
     beforeEach(async () => {
       folder = mkdtempSync(join(tmpdir(), "pxedge-clients-"));
+      writeFileSync(join(folder, "script.log"), "");
       writeFileSync(join(folder, "script"), CLIENT_SCRIPT);
       chmodSync(join(folder, "script"), 0o755);
       const argument: ServerProcessArgument = {
@@ -139,16 +140,64 @@ describe.skipIf(lack !== undefined)(
       expect(count("refused")).toBe(0);
     });
 
+    const startDhclient = (mode: "-d" | "-r" = "-d", settings = ""): Promise<Child> => {
+      writeFileSync(join(folder, "dhclient.conf"), `timeout 10; ${settings}\n`);
+      const files = ["-sf", "script", "-lf", "leases", "-pf", "pid", "-cf", "dhclient.conf"].map((arg) =>
+        arg.startsWith("-") ? arg : join(folder, arg),
+      );
+      const env = ["-e", `SCRIPT_LOG=${join(folder, "script.log")}`];
+      return inClient(DHCLIENT, [mode, "-v", ...env, ...files, "eth0"]);
+    };
+    /** The server goes on at another address: what is sent to the one it had is lost, broadcasts are not. */
+    const cutUnicast = async (): Promise<void> => {
+      const move = async (from: string, to: string): Promise<void> => {
+        await lab.exec("ip", ["address", "delete", `${from}/24`, "dev", lab.lanInterface]);
+        await lab.exec("ip", ["address", "add", `${to}/24`, "dev", lab.lanInterface]);
+      };
+      await move(lab.lanAddress, "192.168.77.9");
+      onTestFinished(() => move("192.168.77.9", lab.lanAddress));
+    };
+
+    it("D6 udhcpc rebinds when its renewals do not get through", { timeout: 90_000 }, async () => {
+      const client = await inClient(UDHCPC, ["-f", "-i", "eth0", "-s", join(folder, "script")]);
+      try {
+        await noted(/^bound /m);
+        await cutUnicast();
+        await waitFor(
+          () => count("acknowledged") >= 2,
+          60_000,
+          () => `not rebound:\n${client.output()}\n${server.output()}`,
+        );
+        await noted(/^renew 192\.168\.77\.50 /m);
+      } finally {
+        await client.stop();
+      }
+      expect(count("offered")).toBe(1);
+    });
+
+    it("D6 dhclient rebinds when its renewals do not get through", { timeout: 60_000 }, async () => {
+      // Between T1 (4 s) and the lease's end it must ask more than once.
+      const client = await startDhclient("-d", "initial-interval 1; backoff-cutoff 1;");
+      try {
+        await noted(/^BOUND /m);
+        await cutUnicast();
+        await reached("acknowledged", 2);
+        await noted(/^RENEW 192\.168\.77\.50 /m);
+        // It calls it RENEW all the same; whom it asked tells.
+        expect(client.output()).toMatch(
+          /DHCPREQUEST .* to 192\.168\.77\.1 port 67[^]*DHCPREQUEST .* to 255\.255\.255\.255 port 67[^]*DHCPACK/,
+        );
+      } finally {
+        await client.stop();
+      }
+      expect(scriptLog()).not.toContain("EXPIRE");
+    });
+
     it(
       "dhclient leases, renews by itself, comes back to its address and releases",
       { timeout: 60_000 },
       async () => {
-        writeFileSync(join(folder, "dhclient.conf"), "timeout 10;\n");
-        const files = ["-sf", "script", "-lf", "leases", "-pf", "pid", "-cf", "dhclient.conf"].map((arg) =>
-          arg.startsWith("-") ? arg : join(folder, arg),
-        );
-        const env = ["-e", `SCRIPT_LOG=${join(folder, "script.log")}`];
-        const client = await inClient(DHCLIENT, ["-d", "-v", ...env, ...files, "eth0"]);
+        const client = await startDhclient();
         try {
           await reached("acknowledged", 2);
           await noted(/^RENEW 192\.168\.77\.50 /m);
@@ -158,7 +207,7 @@ describe.skipIf(lack !== undefined)(
         expect(count("offered")).toBe(1);
 
         // INIT-REBOOT: it remembers the lease.
-        const again = await inClient(DHCLIENT, ["-d", "-v", ...env, ...files, "eth0"]);
+        const again = await startDhclient();
         try {
           await reached("acknowledged", 3);
           await noted(/^REBOOT 192\.168\.77\.50 /m);
@@ -167,7 +216,7 @@ describe.skipIf(lack !== undefined)(
         }
         expect(count("offered")).toBe(1);
 
-        const release = await inClient(DHCLIENT, ["-r", "-v", ...env, ...files, "eth0"]);
+        const release = await startDhclient("-r");
         await release.exited;
         await reached("released", 1);
         expect(scriptLog()).toMatch(/^BOUND 192\.168\.77\.50 192\.168\.77\.1 192\.168\.77\.2$/m);
