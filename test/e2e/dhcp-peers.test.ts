@@ -12,9 +12,10 @@ import { addHost, type Host, type ServerProcess, startServerProcess } from "./dh
 const DNSMASQ = "/usr/sbin/dnsmasq";
 const KEA = "/usr/sbin/kea-dhcp4";
 const UDHCPC = "/usr/sbin/udhcpc";
+const PERFDHCP = "/usr/sbin/perfdhcp";
 const DHCRELAY = "/usr/sbin/dhcrelay";
 const PEER_ADDRESS = "192.168.77.5";
-const lack = missingNeed({ root: true, programs: [DNSMASQ, KEA, UDHCPC, DHCRELAY] });
+const lack = missingNeed({ root: true, programs: [DNSMASQ, KEA, UDHCPC, DHCRELAY, PERFDHCP] });
 
 const PROXY: DhcpProxyConfig = {
   mode: "proxy",
@@ -162,6 +163,20 @@ describe.skipIf(lack !== undefined)(
         expect(offered.map(({ detail }) => detail["address"])).toEqual(["192.168.77.51"]);
       },
     );
+
+    it("perfdhcp's avalanche: every client gets an address of its own", { timeout: 90_000 }, async () => {
+      const clients = 150;
+      const loader = await addHost(lab, { mac: "02:00:00:00:99:0b", address: "192.168.77.11/24" });
+      onTestFinished(() => loader.close());
+      const server = await start({ ...SERVER, ranges: [["192.168.77.20", "192.168.77.239"]] });
+      // All ask at once, and each again until it is served; ends with 0 once they all are.
+      const avalanche = ["-4", "-l", "eth0", "--scenario", "avalanche", "-R", String(clients)];
+      await loader.exec(PERFDHCP, [...avalanche, "192.168.77.1"]);
+      const acknowledged = server.events().filter(({ name }) => name === "acknowledged");
+      const addresses = new Map(acknowledged.map(({ mac, detail }) => [mac, detail["address"]]));
+      expect(addresses.size).toBe(clients);
+      expect(new Set(addresses.values()).size).toBe(clients);
+    });
 
     it("D18 leases through a real relay agent, whose option 82 comes back", { timeout: 60_000 }, async () => {
       // A router between the client's network and the relay's.
