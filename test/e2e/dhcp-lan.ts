@@ -56,6 +56,60 @@ export async function addHost(
   };
 }
 
+/** dnsmasq as a site's own DHCP server, on a host's interface. */
+export async function startDnsmasq(
+  host: Host,
+  options: { readonly leaseFile: string; readonly ranges: readonly string[] },
+): Promise<Child> {
+  const dnsmasq = await host.spawn("/usr/sbin/dnsmasq", [
+    ...["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=eth0", "--log-dhcp"],
+    ...["--no-ping", "--dhcp-authoritative", "--log-facility=-", "--user=root"],
+    ...options.ranges.map((range) => `--dhcp-range=${range}`),
+    `--dhcp-leasefile=${options.leaseFile}`,
+  ]);
+  await waitFor(() => dnsmasq.output().includes("DHCP, IP range"), 5000, dnsmasq.output);
+  return dnsmasq;
+}
+
+/**
+ * A router between the LAN and a network of its own, 10.20.0.0/24, with a DHCP
+ * relay agent and one client there, `far0`, inside the router's namespace. The
+ * relay's namespace knows the way.
+ *
+ * @param servers that the agent forwards to
+ */
+export async function addRoutedClient(
+  lab: Lab,
+  options: { readonly mac: string; readonly servers: readonly string[] },
+): Promise<Host> {
+  const router = await addHost(lab, { mac: "02:00:00:00:99:08", address: `${ROUTER_ADDRESS}/24` });
+  const steps = [
+    "link add down0 type bridge",
+    "address add 10.20.0.1/24 dev down0",
+    "link set down0 up",
+    "link add port0 type veth peer name far0",
+    "link set port0 master down0 up",
+    `link set far0 address ${options.mac}`,
+    "link set far0 up",
+  ];
+  for (const step of steps) await router.exec("ip", step.split(" "));
+  await router.exec("sysctl", ["-q", "-w", "net.ipv4.ip_forward=1"]);
+  await lab.exec("ip", ["route", "add", "10.20.0.0/24", "via", ROUTER_ADDRESS]);
+  await router.spawn("/usr/sbin/dhcrelay", [
+    ...["-4", "-d", "--no-pid", "-a", "-m", "discard"],
+    ...["-id", "down0", "-iu", "eth0", ...options.servers],
+  ]);
+  return {
+    ...router,
+    close: async () => {
+      await lab.exec("ip", ["route", "delete", "10.20.0.0/24"]);
+      await router.close();
+    },
+  };
+}
+
+const ROUTER_ADDRESS = "192.168.77.8";
+
 /** Our DHCP server as a process in the relay's namespace. */
 export type ServerProcess = {
   readonly events: () => BootEventInput[];

@@ -7,7 +7,14 @@ import { serverConfig } from "../relay/dhcp/support/server-config.ts";
 import { missingNeed } from "../relay/net/needs.ts";
 import { createLab, type Lab } from "../support/lab/network.ts";
 import { waitFor } from "../support/lab/wait.ts";
-import { addHost, type Host, type ServerProcess, startServerProcess } from "./dhcp-lan.ts";
+import {
+  addHost,
+  addRoutedClient,
+  type Host,
+  type ServerProcess,
+  startDnsmasq,
+  startServerProcess,
+} from "./dhcp-lan.ts";
 
 const DNSMASQ = "/usr/sbin/dnsmasq";
 const KEA = "/usr/sbin/kea-dhcp4";
@@ -56,14 +63,12 @@ describe.skipIf(lack !== undefined)(
       return server;
     }
 
-    async function startDnsmasq(): Promise<void> {
-      const dnsmasq = await peer.spawn(DNSMASQ, [
-        ...["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=eth0", "--log-dhcp"],
-        ...["--dhcp-range=192.168.77.100,192.168.77.110,1h", "--no-ping", "--dhcp-authoritative"],
-        ...["--log-facility=-", "--user=root", `--dhcp-leasefile=${join(folder, "dnsmasq.leases")}`],
-      ]);
+    async function startDnsmasqHere(): Promise<void> {
+      const dnsmasq = await startDnsmasq(peer, {
+        leaseFile: join(folder, "dnsmasq.leases"),
+        ranges: ["192.168.77.100,192.168.77.110,1h"],
+      });
       onTestFinished(() => dnsmasq.stop());
-      await waitFor(() => dnsmasq.output().includes("DHCP, IP range"), 5000, dnsmasq.output);
     }
 
     async function startKea(): Promise<void> {
@@ -90,7 +95,7 @@ describe.skipIf(lack !== undefined)(
     }
 
     describe.each([
-      ["dnsmasq", startDnsmasq],
+      ["dnsmasq", startDnsmasqHere],
       ["Kea", startKea],
     ])("%s", (_, startPeer) => {
       it(
@@ -134,7 +139,7 @@ describe.skipIf(lack !== undefined)(
         expect((await boot(7)).offers).toEqual([]);
         const silent = await proxy.waitFor("ignored", 5000);
         expect(silent.detail).toMatchObject({ reason: "no-other-server" });
-        await startDnsmasq();
+        await startDnsmasqHere();
         await proxy.waitFor("other-server", 40_000);
         const { address, offers } = await boot(7);
         expect(address).toMatch(/^192\.168\.77\.1\d\d$/);
@@ -179,28 +184,14 @@ describe.skipIf(lack !== undefined)(
     });
 
     it("D18 leases through a real relay agent, whose option 82 comes back", { timeout: 60_000 }, async () => {
-      // A router between the client's network and the relay's.
-      const router = await addHost(lab, { mac: "02:00:00:00:99:08", address: "192.168.77.8/24" });
-      onTestFinished(() => router.close());
-      await router.exec("ip", ["link", "add", "down0", "type", "bridge"]);
-      await router.exec("ip", ["address", "add", "10.20.0.1/24", "dev", "down0"]);
-      await router.exec("ip", ["link", "set", "down0", "up"]);
-      await router.exec("ip", ["link", "add", "port0", "type", "veth", "peer", "name", "far0"]);
-      await router.exec("ip", ["link", "set", "port0", "master", "down0", "up"]);
-      await router.exec("ip", ["link", "set", "far0", "up"]);
-      await router.exec("sysctl", ["-q", "-w", "net.ipv4.ip_forward=1"]);
-      await lab.exec("ip", ["route", "add", "10.20.0.0/24", "via", "192.168.77.8"]);
-      onTestFinished(async () => void (await lab.exec("ip", ["route", "delete", "10.20.0.0/24"])));
       const subnet = {
         ...serverConfig({}),
         network: "10.20.0.0/24",
         ranges: [["10.20.0.50", "10.20.0.59"]] as const,
       };
       const server = await start({ ...SERVER, subnets: [subnet] });
-      await router.spawn(DHCRELAY, [
-        ...["-4", "-d", "--no-pid", "-a", "-m", "discard"],
-        ...["-id", "down0", "-iu", "eth0", "192.168.77.1"],
-      ]);
+      const router = await addRoutedClient(lab, { mac: "02:00:00:00:99:0c", servers: ["192.168.77.1"] });
+      onTestFinished(() => router.close());
       await waitFor(
         async () => {
           await router.exec(UDHCPC, ["-f", "-q", "-n", "-t", "2", "-i", "far0", "-s", "/bin/true"]);
