@@ -1,4 +1,5 @@
 import { COMMIT_FILE } from "../core/boot/answer.ts";
+import type { Dialect } from "../core/boot/dialect.ts";
 import type { BootPlan } from "../core/boot/plan.ts";
 import type { Repeatable } from "../core/relay-protocol/headers.ts";
 import { signImagePath } from "../core/sign/image-path.ts";
@@ -12,11 +13,15 @@ import { namesTree, signTree, withTree } from "./tree-url.ts";
  * What a decided boot loads, its image URLs signed for the site: for the
  * renderer of the boot loader that asks.
  *
+ * iPXE gets a signature a file. Others get one for the whole image, as they may
+ * load it by TFTP, which has names of 127 bytes and no queries.
+ *
  * @param client `prefix` precedes every path: a signature speaks for the path without it
  */
 export async function createBootPlan(
   env: Env,
   { siteId, prefix }: { siteId: string; prefix: string },
+  dialect: Dialect,
   plan: ScriptPlan,
 ): Promise<BootPlan> {
   if (plan.kind === "local") return plan;
@@ -26,15 +31,18 @@ export async function createBootPlan(
   if (image === null || document.kernel === undefined)
     throw new Error("an install profile has an image and a kernel");
 
+  const tree =
+    dialect !== "ipxe" || namesTree(document.args)
+      ? await signTree(env.IMAGE_KEYS, siteId, image, plan.urlsExpireAt)
+      : undefined;
   const [signer] = await deriveSiteKeys(env.IMAGE_KEYS, siteId);
   const expiresAt = Math.ceil(plan.urlsExpireAt / 1_000);
   const sign = async (file: string) => {
+    if (dialect !== "ipxe") return `${prefix}${tree}/${file}`;
     const path = `/i/${image.name}/${image.revision}/${file}`;
     return prefix + (await signImagePath({ ...signer!, siteId, path, expiresAt }));
   };
-  const view = namesTree(document.args)
-    ? withTree(plan.view, await signTree(env.IMAGE_KEYS, siteId, image, plan.urlsExpireAt))
-    : plan.view;
+  const view = tree === undefined ? plan.view : withTree(plan.view, tree);
   return {
     kind: "kernel",
     kernelUrl: await sign(document.kernel),

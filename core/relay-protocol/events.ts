@@ -28,18 +28,15 @@ export const EVENT_NAMES = {
     "failed", // detail: file, reason, bytes
   ],
   http: [
-    "served", // detail: method, path (redacted), status, bytes, durationMs; source of an image's bytes: cache, fill, origin
+    "served", // detail: method, path (redacted), status, bytes, durationMs
     "failed", // detail: method, path, reason
-    "cached", // an image file is whole in the relay's cache; detail: image, revision, path, bytes, durationMs
-    "uncached", // an image file is served and cannot be kept; sampled; detail: image, revision, path, reason
-    "rejected", // the origin's bytes are not what the manifest says; detail: image, revision, path, reason
   ],
   decision: [
     "armed", // detail: profile, by
     "disarmed",
     "superseded", // detail: by (the newer attempt)
     "served", // a script; detail: kind, reason, dialect
-    "refused", // detail: reason (the client sees an unknown machine's script)
+    "refused", // detail: dialect, reason: its boot loader cannot do what was decided, so it boots the local disk
     "expired",
     "boot-loop", // too many serves before a commit
     "stalled", // past the install deadline

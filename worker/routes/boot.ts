@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import { createBootPlan, repeatabilityOf } from "../boot-plan.ts";
+import { dialectOfFile, writeScript } from "../boot-script.ts";
 import { parseIpv4, parseMac, type Ipv4, type Mac } from "../../core/addresses.ts";
-import { renderIpxe } from "../../core/render/scripts/ipxe.ts";
+import { renderScript } from "../../core/render/scripts/dialects.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
 import { parseCapability } from "../credentials.ts";
 import { siteObject } from "../env.ts";
@@ -28,27 +29,37 @@ for (const paths of ["/boot/*", "/e/*"]) {
   });
 }
 
-bootRoutes.get("/boot/:mac/script.ipxe", async (c) => {
+bootRoutes.get("/boot/:mac/:script{[a-z.]+}", async (c) => {
+  const dialect = dialectOfFile(c.req.param("script"));
+  if (dialect === undefined) return c.notFound();
   const mac = parseMac(c.req.param("mac"));
   // No machine has such an address, so it gets what an unknown machine gets.
   if (mac === undefined) {
     await requireClient(c);
-    return ipxe(c, renderIpxe({ kind: "local" }));
+    return script(c, renderScript(dialect, { kind: "local" }, { mac: "", baseUrl: "" }));
   }
   const { credential, prefix } = c.get("client");
+  const site = siteObject(c.env, credential.siteId);
+  const place = { mac, baseUrl: baseUrl(c) };
   const plan = forClient(
     c,
-    await siteObject(c.env, credential.siteId).openScript(credential, {
-      mac,
+    await site.openScript(credential, {
+      ...place,
+      dialect,
       observedMac: observedMac(c),
       clientIp: clientIp(c),
       smbios: smbiosClaims(c),
-      baseUrl: baseUrl(c),
     }),
   );
+  const bootPlan = await createBootPlan(c.env, { siteId: credential.siteId, prefix }, dialect, plan);
+  const { text, refused: reason } = writeScript(dialect, bootPlan, place);
+  if (reason !== null) {
+    forClient(c, await site.noteRefusedScript(credential, { mac, dialect, reason }));
+    return script(c, text);
+  }
   const repeatable = repeatabilityOf(plan);
   if (repeatable !== undefined && !isDirect(c)) c.header(RELAY_HEADER.REPEATABLE, repeatable);
-  return ipxe(c, renderIpxe(await createBootPlan(c.env, { siteId: credential.siteId, prefix }, plan)));
+  return script(c, text);
 });
 
 bootRoutes.on(["GET", "HEAD", "POST"], "/a/:capability/:file{.+}", async (c) => {
@@ -96,8 +107,8 @@ bootRoutes.on(["GET", "POST"], "/e/:capability/:event", async (c) => {
   return accepted ? c.text("ok\n", 200, { "cache-control": NO_STORE }) : refused();
 });
 
-function ipxe(c: AppContext, script: string): Response {
-  return c.body(script, 200, { "content-type": "text/plain; charset=utf-8", "cache-control": NO_STORE });
+function script(c: AppContext, text: string): Response {
+  return c.body(text, 200, { "content-type": "text/plain; charset=utf-8", "cache-control": NO_STORE });
 }
 
 /** What a relay saw of the client; nobody but a relay is believed. */

@@ -59,7 +59,7 @@ async function formatPreview(c: AppContext, siteId: string, preview: BootPreview
       document.mode === "local"
         ? ({ kind: "local" } as const)
         : ({ kind: "install", pinned, view, capability, urlsExpireAt: 0 } as const);
-    script = renderIpxe(await createBootPlan(c.env, { siteId, prefix: "" }, decided));
+    script = renderIpxe(await createBootPlan(c.env, { siteId, prefix: "" }, "ipxe", decided));
   } catch (error) {
     const found = findProblems(() => {
       throw error;

@@ -1,4 +1,5 @@
 import type { Ipv4, Mac } from "../../core/addresses.ts";
+import type { Dialect } from "../../core/boot/dialect.ts";
 import { decide } from "../../core/boot/decide.ts";
 import type { RenderView } from "../../core/boot/view.ts";
 import { formatCapability } from "../credentials.ts";
@@ -14,6 +15,8 @@ import { viewOf } from "./render.ts";
 
 /** How a machine asks for its boot script. */
 export type ScriptRequest = {
+  /** Of the boot loader that asks. */
+  readonly dialect: Dialect;
   /** The MAC in the path: a claim. */
   readonly mac: Mac;
   /** The MAC that the relay saw: evidence. Nobody sees one where a machine asks directly. */
@@ -65,6 +68,7 @@ export function openScript(
   const detail = {
     kind: decision.kind,
     ...(decision.kind === "local" && { reason: decision.reason }),
+    dialect: request.dialect,
     ...(direct && { via: "direct" }),
     ...(unobserved && { macClaimed: claimedMac !== null }),
   };
@@ -103,4 +107,20 @@ export function openScript(
     capability,
     urlsExpireAt: decision.attempt.expiresAt + decision.attempt.installDeadlineMs,
   };
+}
+
+/** What a boot loader could not do of what was decided: it boots the local disk. */
+export type RefusedScript = { readonly mac: Mac; readonly dialect: Dialect; readonly reason: string };
+
+/** Notes for the timeline that a machine did not get what was decided. */
+export function noteRefusedScript(
+  sql: SqlStorage,
+  now: number,
+  { mac, dialect, reason }: RefusedScript,
+): null {
+  const machine = findByMac(sql, mac);
+  const active = machine === null ? null : findActiveAttempt(sql, machine.id);
+  const detail = { dialect, reason };
+  noteBoot(sql, active?.attempt ?? null, mac, { stage: "decision", name: "refused", detail }, now);
+  return null;
 }

@@ -35,7 +35,7 @@ import { previewMachine } from "./preview.ts";
 import { relayState } from "./relay-state.ts";
 import { createJoinToken, deleteRelay, joinRelay, listRelays, type RelayInfo } from "./relays.ts";
 import { SITE_MIGRATIONS } from "./schema.ts";
-import { openScript, type ScriptRequest } from "./scripts.ts";
+import { noteRefusedScript, openScript, type RefusedScript, type ScriptRequest } from "./scripts.ts";
 import { SiteTransactions } from "./transactions.ts";
 
 /**
@@ -224,6 +224,10 @@ export class SiteObject extends DurableObject<Env> {
     return forClient(this.transactions, client, (now) =>
       openScript(this.sql, { direct, secret, secretHash, now }, request),
     );
+  }
+
+  noteRefusedScript(client: SiteCredential, refused: RefusedScript) {
+    return forClient(this.transactions, client, (now) => noteRefusedScript(this.sql, now, refused));
   }
 
   async openAnswer(client: SiteCredential, request: AnswerRequest) {

@@ -1,9 +1,7 @@
 import type { KernelPlan } from "../../boot/plan.ts";
 import { ipxeWord } from "./ipxe-text.ts";
+import { assertKernelLine } from "./kernel-line.ts";
 import { ScriptError } from "./script-error.ts";
-
-/** The kernel's command line must stay under this (x86's COMMAND_LINE_SIZE, with its final NUL). */
-const MAX_KERNEL_ARGS_BYTES = 2048;
 
 /**
  * Renders the script that starts a kernel. Any failure ends it with an error, upon which stage one tries again: nothing falls through.
@@ -22,11 +20,7 @@ export function renderKernelBoot({ kernelUrl, initrdUrls, args, commitUrl }: Ker
     "BOOTIF=01-${netX/mac:hexhyp}",
     ...splitArgs(args),
   ].join(" ");
-  const length = new TextEncoder().encode(kernelArgs).length;
-  if (length >= MAX_KERNEL_ARGS_BYTES) {
-    const reason = `${length} bytes of kernel arguments, must be under ${MAX_KERNEL_ARGS_BYTES}`;
-    throw new ScriptError("kernel-args-too-long", "args", reason);
-  }
+  assertKernelLine(kernelArgs);
   const lines = [
     "#!ipxe",
     // What an earlier try left behind would be handed to the kernel as one more initrd.

@@ -58,7 +58,7 @@ export function renderStageOne({ bootWaitSeconds, isAutoexec = false, jitter }: 
 }
 
 /** Whole seconds that double up to a limit, each between 75 % and 125 %, and add up to the wait. */
-function planPauses(bootWaitSeconds: number | null, jitter: () => number): number[] {
+export function planPauses(bootWaitSeconds: number | null, jitter: () => number): number[] {
   const pause = (step: number): number => {
     const base = Math.min(FIRST_PAUSE_SECONDS * 2 ** step, LONGEST_PAUSE_SECONDS);
     return Math.max(1, Math.round(base * (0.75 + jitter() / 2)));
