@@ -1,9 +1,9 @@
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** Formats bytes as lower-case hexadecimal without separators. */
-export function formatHex(bytes: Uint8Array): string {
+export function formatHex(bytes: ArrayLike<number>): string {
   let text = "";
-  for (const byte of bytes) text += HEX[byte];
+  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i]!];
   return text;
 }
 

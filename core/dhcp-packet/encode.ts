@@ -4,9 +4,11 @@ import { writeIpv4 } from "./option-ipv4.ts";
 import { OPTION } from "./option-code.ts";
 import type { DhcpOption, DhcpPacket } from "./packet.ts";
 
-export type EncodeLimits = {
+export type EncodeOptions = {
   /** Most bytes of the UDP payload; unbounded by default. */
   readonly maxBytes?: number;
+  /** Where to write; a buffer of its own by default. The result is a view of it. */
+  readonly into?: Uint8Array<ArrayBuffer>;
 };
 
 /** BOOTP's message length (RFC 1542 section 2.1), under which some relays and ROMs drop a reply. */
@@ -30,21 +32,22 @@ type OptionField = { room: number; readonly pieces: DhcpOption[] };
  *
  * @throws {EncodeError} `bad-field`, `bad-option`, `does-not-fit`
  */
-export function encode(packet: DhcpPacket, limits: EncodeLimits = {}): Uint8Array<ArrayBuffer> {
-  const maxBytes = limits.maxBytes ?? Infinity;
+export function encode(packet: DhcpPacket, options: EncodeOptions = {}): Uint8Array<ArrayBuffer> {
+  const { maxBytes = Infinity, into } = options;
   const ordered = inWireOrder(packet.options);
   const plainBytes = encodingLength(packet);
-  const { options, file, sname } =
+  const fields =
     plainBytes <= maxBytes ? { options: ordered, file: [], sname: [] } : overflow(packet, ordered, maxBytes);
 
-  const length = Math.max(MIN_BYTES, FIELD.OPTIONS + piecesLength(options) + END_BYTES);
-  const wire = new Uint8Array(length);
+  const length = Math.max(MIN_BYTES, FIELD.OPTIONS + piecesLength(fields.options) + END_BYTES);
+  const wire = into === undefined ? new Uint8Array(length) : into.subarray(0, length).fill(0);
+  if (wire.length < length) throw new EncodeError("does-not-fit", `\`into\` is under ${length} bytes long`);
   writeFixedFields(wire, packet);
-  if (file.length > 0) writeOptions(wire, FIELD.FILE, file);
+  if (fields.file.length > 0) writeOptions(wire, FIELD.FILE, fields.file);
   else writeString(wire, FIELD.FILE, FILE_BYTES, "file", packet.file);
-  if (sname.length > 0) writeOptions(wire, FIELD.SNAME, sname);
+  if (fields.sname.length > 0) writeOptions(wire, FIELD.SNAME, fields.sname);
   else writeString(wire, FIELD.SNAME, SNAME_BYTES, "sname", packet.sname);
-  writeOptions(wire, FIELD.OPTIONS, options);
+  writeOptions(wire, FIELD.OPTIONS, fields.options);
   return wire;
 }
 
@@ -55,14 +58,15 @@ export function encodingLength(packet: DhcpPacket): number {
 
 /** Checks the options and moves 82 to the end. */
 function inWireOrder(options: readonly DhcpOption[]): readonly DhcpOption[] {
-  const seen = new Set<number>();
-  for (const { code } of options) {
+  for (let i = 0; i < options.length; i++) {
+    const { code } = options[i]!;
     if (!Number.isInteger(code) || code <= PAD || code >= END || code === OVERLOAD.CODE) {
       throw new EncodeError("bad-option", `option ${code} cannot be set`);
     }
     // The receiver would join both values into one (RFC 3396).
-    if (seen.has(code)) throw new EncodeError("bad-option", `option ${code} is given twice`);
-    seen.add(code);
+    for (let k = 0; k < i; k++) {
+      if (options[k]!.code === code) throw new EncodeError("bad-option", `option ${code} is given twice`);
+    }
   }
   const relayInformation = options.filter(({ code }) => code === OPTION.RELAY_AGENT_INFORMATION);
   if (relayInformation.length === 0) return options;
@@ -121,7 +125,9 @@ function optionLength({ data }: DhcpOption): number {
 }
 
 function piecesLength(options: readonly DhcpOption[]): number {
-  return options.reduce((length, option) => length + optionLength(option), 0);
+  let length = 0;
+  for (const option of options) length += optionLength(option);
+  return length;
 }
 
 /** Writes options and END; what follows is already PAD. */
@@ -130,19 +136,19 @@ function writeOptions(wire: Uint8Array, start: number, options: readonly DhcpOpt
   for (const { code, data } of options) {
     let from = 0;
     do {
-      const piece = data.subarray(from, from + MAX_PIECE_BYTES);
+      const end = Math.min(from + MAX_PIECE_BYTES, data.length);
       wire[at] = code;
-      wire[at + 1] = piece.length;
-      wire.set(piece, at + OPTION_HEADER_BYTES);
-      at += OPTION_HEADER_BYTES + piece.length;
-      from += piece.length;
+      wire[at + 1] = end - from;
+      at += OPTION_HEADER_BYTES;
+      // Most are a few bytes long: a view and `set` would cost more than they carry.
+      while (from < end) wire[at++] = data[from++]!;
     } while (from < data.length);
   }
   wire[at] = END;
 }
 
 function writeFixedFields(wire: Uint8Array<ArrayBuffer>, packet: DhcpPacket): void {
-  const view = new DataView(wire.buffer);
+  const view = new DataView(wire.buffer, wire.byteOffset);
   if (packet.op !== 1 && packet.op !== 2) throw new EncodeError("bad-field", "op is neither 1 nor 2");
   view.setUint8(0, packet.op);
   view.setUint8(1, unsigned("htype", packet.htype, 0xff));

@@ -1,7 +1,7 @@
 export { type DhcpOption, type DhcpPacket, type OptionHolder, bytesOption, getOption } from "./packet.ts";
 export { DecodeError, type DecodeErrorCode, EncodeError, type EncodeErrorCode } from "./errors.ts";
 export { decode } from "./decode.ts";
-export { encode, encodingLength, type EncodeLimits } from "./encode.ts";
+export { encode, encodingLength, type EncodeOptions } from "./encode.ts";
 export { MESSAGE_TYPE, type MessageType } from "./message-type.ts";
 export { OPTION, type OptionCode } from "./option-code.ts";
 export { getIpv4, getIpv4List, ipv4ListOption, ipv4Option } from "./option-ipv4.ts";

@@ -36,7 +36,9 @@ export function u32Option(code: number, value: number): DhcpOption {
 function getUnsigned(holder: OptionHolder, code: number, width: Width): number | undefined {
   const data = getOption(holder, code);
   if (data?.length !== width) return undefined;
-  return data.reduce((value, byte) => value * 256 + byte, 0);
+  let value = 0;
+  for (let i = 0; i < width; i++) value = value * 256 + data[i]!;
+  return value;
 }
 
 function unsignedOption(code: number, value: number, width: Width): DhcpOption {

@@ -43,6 +43,8 @@ export function ipv4ListOption(code: number, addresses: readonly string[]): Dhcp
 
 /** Formats the four bytes at an offset. */
 export function readIpv4(bytes: Uint8Array, at: number): string {
+  // What most of a packet's address fields hold.
+  if (bytes[at] === 0 && bytes[at + 1] === 0 && bytes[at + 2] === 0 && bytes[at + 3] === 0) return "0.0.0.0";
   return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 }
 

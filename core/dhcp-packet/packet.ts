@@ -47,7 +47,8 @@ export type DhcpPacket = {
 
 /** The value of an option as bytes; `undefined` if it is not there. */
 export function getOption(holder: OptionHolder, code: number): Uint8Array | undefined {
-  return holder.options.find((option) => option.code === code)?.data;
+  for (const option of holder.options) if (option.code === code) return option.data;
+  return undefined;
 }
 
 /** An option from bytes as they are. */

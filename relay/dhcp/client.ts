@@ -26,7 +26,7 @@ export function identifyClient(packet: DhcpPacket): DhcpClient | undefined {
     key:
       clientIdentifier !== undefined && clientIdentifier.length >= 2
         ? formatHex(clientIdentifier)
-        : formatHex(Uint8Array.of(packet.htype, ...packet.chaddr)),
+        : formatHex([packet.htype]) + formatHex(packet.chaddr),
     mac: formatMac(packet.chaddr),
     speaker: boot.kind === "other" ? "system" : "firmware",
     boot,

@@ -16,7 +16,7 @@ export type ExchangeOptions = {
   /** Whether the site knows the sender of a datagram. */
   readonly isKnown: (bytes: Uint8Array) => boolean;
   readonly leases: Pick<LeaseStore, "stage" | "commit">;
-  /** Takes a reply, to be sent when flushed; false if there is no socket just now. */
+  /** Takes a copy of a reply, to be sent when flushed; false if there is no socket just now. */
   readonly send: (service: Service, bytes: Uint8Array, destination: Destination) => boolean;
   /** Hands what was taken to the kernel. */
   readonly flush: () => void;
@@ -27,6 +27,9 @@ export type ExchangeOptions = {
 };
 
 const FAILURE_LOG_MS = 10_000;
+
+/** UDP's length field ends there. */
+const MAX_DATAGRAM_BYTES = 65_536;
 
 /** Decisions that wait for the disk; with more than this nothing else is decided until it has them. */
 const MAX_UNCOMMITTED = 4096;
@@ -46,6 +49,8 @@ export class Exchange {
   readonly #sampled: SampledEvents;
   /** When each kind of failure was logged last: a dead link fails every packet alike. */
   readonly #failureTold = new Map<string, number>();
+  /** What is being encoded. */
+  readonly #reply = new Uint8Array(MAX_DATAGRAM_BYTES);
   #scheduled = false;
   #uncommitted = 0;
   #waitsForDisk = false;
@@ -204,7 +209,8 @@ export class Exchange {
     { packet, maxBytes, destination }: Extract<Outcome, { kind: "reply" }>,
   ): boolean {
     try {
-      return this.#options.send(service, encode(packet, { maxBytes }), destination);
+      const bytes = encode(packet, { maxBytes, into: this.#reply });
+      return this.#options.send(service, bytes, destination);
     } catch (error) {
       this.fail(error, "a reply could not be encoded");
       return false;

@@ -51,7 +51,7 @@ export class Listener {
     await Promise.all(sockets.map((socket) => socket.close()));
   }
 
-  /** Takes a datagram for the next `flush`; false if there is no socket. */
+  /** Takes a copy of a datagram for the next `flush`; false if there is no socket. */
   send(service: Service, bytes: Uint8Array, destination: Destination): boolean {
     const socket = this.#sockets[service];
     if (socket === undefined) return false;

@@ -5,12 +5,10 @@ import {
   type DhcpPacket,
   getOption,
   getU16,
-  ipv4ListOption,
   ipv4Option,
   MESSAGE_TYPE,
   OPTION,
   textOption,
-  u16Option,
   u32Option,
   u8Option,
 } from "../../core/dhcp-packet/index.ts";
@@ -126,8 +124,9 @@ function serverIdentifier({ subnet, agent }: Place): Ipv4 {
 
 /** An option goes once. */
 function withoutRepeats(options: readonly DhcpOption[]): DhcpOption[] {
-  const seen = new Set<number>();
-  return options.filter(({ code }) => !seen.has(code) && seen.add(code));
+  const kept: DhcpOption[] = [];
+  for (const option of options) if (!kept.some(({ code }) => code === option.code)) kept.push(option);
+  return kept;
 }
 
 /** RFC 3046 section 2.2: as it came. */
@@ -161,23 +160,16 @@ export function addressed(request: DhcpPacket): DhcpPacket {
  * (option 55), all of it if it does not say. The mask always goes along: a
  * client without one falls back to address classes.
  */
-function requestedOptions(request: DhcpPacket, subnet: Subnet): DhcpOption[] {
-  const { router, dns, domain, ntp, mtu, options } = subnet.settings;
-  const all = [
-    ipv4Option(OPTION.SUBNET_MASK, subnet.netmask),
-    ...(router === undefined ? [] : [ipv4Option(OPTION.ROUTER, router)]),
-    ...(dns.length === 0 ? [] : [ipv4ListOption(OPTION.DOMAIN_NAME_SERVER, dns)]),
-    ...(domain === undefined ? [] : [textOption(OPTION.DOMAIN_NAME, domain)]),
-    ...(mtu === undefined ? [] : [u16Option(OPTION.INTERFACE_MTU, mtu)]),
-    ipv4Option(OPTION.BROADCAST_ADDRESS, subnet.broadcast),
-    ...(ntp.length === 0 ? [] : [ipv4ListOption(OPTION.NTP_SERVERS, ntp)]),
-    ...options,
-  ];
+function requestedOptions(request: DhcpPacket, { options }: Subnet): DhcpOption[] {
   const asked = getOption(request, OPTION.PARAMETER_REQUEST_LIST);
-  if (asked === undefined) return all;
+  if (asked === undefined) return [...options.values()];
   // The mask comes before the router in any case (RFC 2132 section 3.3).
-  const order = [OPTION.SUBNET_MASK, ...asked];
-  return [...new Set(order)].flatMap((code) => all.filter((option) => option.code === code));
+  const found = [options.get(OPTION.SUBNET_MASK)!];
+  for (const code of asked) {
+    const option = options.get(code);
+    if (option !== undefined && !found.includes(option)) found.push(option);
+  }
+  return found;
 }
 
 /** RFC 6842 section 3. */

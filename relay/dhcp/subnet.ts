@@ -1,4 +1,12 @@
 import { formatIpv4, parseIpv4, type Ipv4 } from "../../core/addresses.ts";
+import {
+  type DhcpOption,
+  ipv4ListOption,
+  ipv4Option,
+  OPTION,
+  textOption,
+  u16Option,
+} from "../../core/dhcp-packet/index.ts";
 import { parseNetwork } from "../config/addresses-schema.ts";
 import type { AddressRange, SubnetConfig, SubnetSettings } from "../config/model.ts";
 import type { InterfaceAddress, InterfaceInfo } from "../net/interfaces.ts";
@@ -23,6 +31,8 @@ export type Subnet = {
   readonly local: boolean;
   /** The ranges without what is excluded, in the order of their giving. */
   readonly segments: readonly Segment[];
+  /** The network's configuration for its clients, by code, in the order for one that does not say. */
+  readonly options: ReadonlyMap<number, DhcpOption>;
   contains(address: Ipv4): boolean;
   inRange(address: Ipv4): boolean;
   /** Whether a host may have it: not the network's own, nor the broadcast address, nor that of a server we name. */
@@ -84,6 +94,7 @@ function describe(
     broadcast: formatIpv4(last),
     local,
     segments,
+    options: optionsOf(settings, formatIpv4(mask), formatIpv4(last)),
     contains: (address) => within(address) !== undefined,
     inRange: (address) => {
       const value = within(address);
@@ -98,6 +109,24 @@ function describe(
 
 function toSegment([first, last]: AddressRange): Segment {
   return { first: parseIpv4(first) ?? NaN, last: parseIpv4(last) ?? NaN };
+}
+
+/** Of two options of one code, the one configured by its name counts. */
+function optionsOf(settings: SubnetSettings, netmask: Ipv4, broadcast: Ipv4): Map<number, DhcpOption> {
+  const { router, dns, domain, ntp, mtu, options } = settings;
+  const all = [
+    ipv4Option(OPTION.SUBNET_MASK, netmask),
+    ...(router === undefined ? [] : [ipv4Option(OPTION.ROUTER, router)]),
+    ...(dns.length === 0 ? [] : [ipv4ListOption(OPTION.DOMAIN_NAME_SERVER, dns)]),
+    ...(domain === undefined ? [] : [textOption(OPTION.DOMAIN_NAME, domain)]),
+    ...(mtu === undefined ? [] : [u16Option(OPTION.INTERFACE_MTU, mtu)]),
+    ipv4Option(OPTION.BROADCAST_ADDRESS, broadcast),
+    ...(ntp.length === 0 ? [] : [ipv4ListOption(OPTION.NTP_SERVERS, ntp)]),
+    ...options,
+  ];
+  const byCode = new Map<number, DhcpOption>();
+  for (const option of all) if (!byCode.has(option.code)) byCode.set(option.code, option);
+  return byCode;
 }
 
 function subtract(segments: readonly Segment[], holes: readonly Segment[]): Segment[] {

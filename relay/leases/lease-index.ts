@@ -1,11 +1,13 @@
 import type { Ipv4, Mac } from "../../core/addresses.ts";
 import type { ClientKey, Lease, LeaseChange, Quarantine } from "./lease.ts";
 
+/** The leases of one subnet, by who holds them: each client one, each hardware one or more. */
+type Holders = { readonly byClient: Map<ClientKey, Ipv4>; readonly byHardware: Map<Mac, Ipv4[]> };
+
 /** Leases and quarantines in memory, found by address, client and hardware. */
 export class LeaseIndex {
   readonly #leases = new Map<Ipv4, Lease>();
-  readonly #byClient = new Map<string, Ipv4>();
-  readonly #byHardware = new Map<string, Set<Ipv4>>();
+  readonly #bySubnet = new Map<string, Holders>();
   readonly #byPort = new Map<string, Set<Ipv4>>();
   readonly #quarantines = new Map<Ipv4, Quarantine>();
 
@@ -14,17 +16,16 @@ export class LeaseIndex {
   }
 
   byClient(subnet: string, clientKey: ClientKey): Lease | undefined {
-    const address = this.#byClient.get(indexKey(subnet, clientKey));
+    const address = this.#bySubnet.get(subnet)?.byClient.get(clientKey);
     return address === undefined ? undefined : this.#leases.get(address);
   }
 
   /** The leases of one piece of hardware, live or not, the one that ends last first. */
   byHardware(subnet: string, mac: Mac): Lease[] {
-    const addresses = this.#byHardware.get(indexKey(subnet, mac));
+    const addresses = this.#bySubnet.get(subnet)?.byHardware.get(mac);
     if (addresses === undefined) return [];
-    return Array.from(addresses, (address) => this.#leases.get(address)!).sort(
-      (a, b) => b.expiresAt - a.expiresAt,
-    );
+    const leases = addresses.map((address) => this.#leases.get(address)!);
+    return leases.length === 1 ? leases : leases.sort((a, b) => b.expiresAt - a.expiresAt);
   }
 
   /** The addresses whose leases, live or not, came through a port. */
@@ -40,10 +41,17 @@ export class LeaseIndex {
     switch (change.kind) {
       case "bind": {
         const { lease } = change;
+        this.#quarantines.delete(lease.address);
+        const current = this.#leases.get(lease.address);
+        // A renewal, as most are: nothing that it is found by changes, nor need those strings be kept twice.
+        if (current !== undefined && isOfSame(current, lease)) {
+          const { speaker, hostname, state, expiresAt } = lease;
+          this.#leases.set(current.address, { ...current, speaker, hostname, state, expiresAt });
+          return;
+        }
         const earlier = this.byClient(lease.subnet, lease.clientKey);
         if (earlier !== undefined) this.#remove(earlier.address);
         this.#remove(lease.address);
-        this.#quarantines.delete(lease.address);
         this.add(lease);
         return;
       }
@@ -61,10 +69,21 @@ export class LeaseIndex {
   }
 
   add(lease: Lease): void {
-    this.#leases.set(lease.address, lease);
-    this.#byClient.set(indexKey(lease.subnet, lease.clientKey), lease.address);
-    insert(this.#byHardware, indexKey(lease.subnet, lease.mac), lease.address);
-    if (lease.port !== null) insert(this.#byPort, lease.port, lease.address);
+    const { address, subnet, clientKey, mac, port } = lease;
+    this.#leases.set(address, lease);
+    let holders = this.#bySubnet.get(subnet);
+    if (holders === undefined) {
+      holders = { byClient: new Map(), byHardware: new Map() };
+      this.#bySubnet.set(subnet, holders);
+    }
+    holders.byClient.set(clientKey, address);
+    const ofHardware = holders.byHardware.get(mac);
+    if (ofHardware === undefined) holders.byHardware.set(mac, [address]);
+    else ofHardware.push(address);
+    if (port === null) return;
+    const ofPort = this.#byPort.get(port);
+    if (ofPort === undefined) this.#byPort.set(port, new Set([address]));
+    else ofPort.add(address);
   }
 
   quarantine(quarantine: Quarantine): void {
@@ -73,8 +92,7 @@ export class LeaseIndex {
 
   clear(): void {
     this.#leases.clear();
-    this.#byClient.clear();
-    this.#byHardware.clear();
+    this.#bySubnet.clear();
     this.#byPort.clear();
     this.#quarantines.clear();
   }
@@ -82,27 +100,22 @@ export class LeaseIndex {
   #remove(address: Ipv4): void {
     const lease = this.#leases.get(address);
     if (lease === undefined) return;
+    const { subnet, clientKey, mac, port } = lease;
     this.#leases.delete(address);
-    this.#byClient.delete(indexKey(lease.subnet, lease.clientKey));
-    remove(this.#byHardware, indexKey(lease.subnet, lease.mac), address);
-    if (lease.port !== null) remove(this.#byPort, lease.port, address);
+    const holders = this.#bySubnet.get(subnet)!;
+    holders.byClient.delete(clientKey);
+    const ofHardware = holders.byHardware.get(mac)!;
+    if (ofHardware.length === 1) holders.byHardware.delete(mac);
+    else ofHardware.splice(ofHardware.indexOf(address), 1);
+    if (port === null) return;
+    const ofPort = this.#byPort.get(port);
+    ofPort?.delete(address);
+    if (ofPort?.size === 0) this.#byPort.delete(port);
   }
 }
 
 const NONE: ReadonlySet<Ipv4> = new Set();
 
-function insert(index: Map<string, Set<Ipv4>>, key: string, address: Ipv4): void {
-  const addresses = index.get(key);
-  if (addresses === undefined) index.set(key, new Set([address]));
-  else addresses.add(address);
-}
-
-function remove(index: Map<string, Set<Ipv4>>, key: string, address: Ipv4): void {
-  const addresses = index.get(key);
-  addresses?.delete(address);
-  if (addresses?.size === 0) index.delete(key);
-}
-
-function indexKey(subnet: string, name: string): string {
-  return `${subnet} ${name}`;
+function isOfSame(a: Lease, b: Lease): boolean {
+  return a.clientKey === b.clientKey && a.mac === b.mac && a.port === b.port && a.subnet === b.subnet;
 }

@@ -53,7 +53,7 @@ export class BatchSocket {
     socket.on("error", (error) => options.onError(error, "the socket failed"));
   }
 
-  /** Takes a datagram to be sent at the next `flush`, or before. */
+  /** Takes a copy of a datagram, to be sent at the next `flush` or before. */
   send(bytes: Uint8Array, destination: Endpoint): void {
     if (bytes.length > SLOT_BYTES) {
       this.#sendSingly(Uint8Array.from(bytes), destination);

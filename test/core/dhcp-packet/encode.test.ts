@@ -82,6 +82,24 @@ describe("an OFFER on the wire", () => {
   });
 });
 
+describe("into a buffer given", () => {
+  test("is the same, whatever was there before", () => {
+    const memory = new Uint8Array(1000).fill(0xee);
+    const into = memory.subarray(100, 900);
+    const wire = encode(OFFER, { into });
+    expect(wire).toEqual(WIRE);
+    expect(wire.buffer).toBe(memory.buffer);
+    expect(wire.byteOffset).toBe(100);
+    expect(memory[99]).toBe(0xee);
+    expect(memory[100 + WIRE.length]).toBe(0xee);
+  });
+
+  test("needs a long enough one", () => {
+    expect(codeOf(() => encode(OFFER, { into: new Uint8Array(299) }))).toBe("does-not-fit");
+    expect(encode(OFFER, { into: new Uint8Array(300) })).toEqual(WIRE);
+  });
+});
+
 describe("D12 length", () => {
   test("300 bytes at least", () => {
     expect(encode(withOptions())).toHaveLength(300);
