@@ -4,6 +4,7 @@ import { parseCidr } from "../core/boot/attestation.ts";
 import { MAX_EVENTS_PER_POST, EVENT_NAMES, STAGES } from "../core/relay-protocol/events.ts";
 import { BOOT_FILE_NAME, BOOT_FILE_NAME_RULE } from "../core/pxe/boot-file-name.ts";
 import { FIRMWARE_CLASSES } from "../core/relay-protocol/state.ts";
+import { MAX_LIST_MEMBERS } from "../core/render/variables.ts";
 import { ROLES } from "./access.ts";
 import { isPublicOrigin } from "./upstream.ts";
 
@@ -34,9 +35,17 @@ const macSchema = z.string().transform((text, context) => {
 
 const ipv4Schema = z.string().refine((text) => parseIpv4(text) !== undefined, "not an IPv4 address");
 
+/** What a variable can hold. */
+export const variableValueSchema = z.union([
+  z.string().max(65_536),
+  z.number(),
+  z.boolean(),
+  z.array(z.string().max(65_536)).max(MAX_LIST_MEMBERS),
+]);
+
 const variablesSchema = z.record(
   z.string().regex(/^[a-z][a-zA-Z0-9_]*$/, "a variable's name is a letter, then letters, digits and _"),
-  z.union([z.string().max(65_536), z.number(), z.boolean()]),
+  variableValueSchema,
 );
 
 /** By firmware class, in order of preference; checked here, as a relay can only fail to find them. */

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
-import { parseDocument } from "yaml";
+import { isScalar, parseDocument } from "yaml";
+import type { Variables } from "../../core/boot/model.ts";
+import { isVariableValue } from "../../core/render/variables.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** Collects repeated `name=value` options. */
@@ -12,16 +14,16 @@ export function collectPairs(text: string, before: Record<string, string>): Reco
 
 /**
  * As `collectPairs`, of variables, which have a type: the value is read as YAML
- * reads a scalar, so `count=3` is a number and `count="3"` is text.
+ * reads it, so `count=3` is a number, `count="3"` is text, and `keys=[a, b]` a
+ * list. What YAML would read as anything else is text as it stands.
  */
-export function collectVariables(
-  text: string,
-  before: Record<string, string | number | boolean>,
-): Record<string, string | number | boolean> {
+export function collectVariables(text: string, before: Variables): Variables {
   const [name, value] = Object.entries(collectPairs(text, {}))[0]!;
-  const scalar = parseDocument(value).toJS() as unknown;
-  const isTyped = typeof scalar === "number" || typeof scalar === "boolean" || /^".*"$|^'.*'$/s.test(value);
-  return { ...before, [name]: isTyped ? (scalar as string | number | boolean) : value };
+  const document = parseDocument(value);
+  const { contents } = document;
+  const isPlainText = isScalar(contents) && typeof contents.value === "string" && contents.type === "PLAIN";
+  const read: unknown = isPlainText || document.errors.length > 0 ? value : document.toJS();
+  return { ...before, [name]: isVariableValue(read) ? read : value };
 }
 
 /** The text of a file, or of stdin for `-`. @throws UsageError */

@@ -1,6 +1,7 @@
 import type { Mac } from "../addresses.ts";
+import type { VariableValue } from "../render/variables.ts";
 
-export type Variables = Readonly<Record<string, string | number | boolean>>;
+export type Variables = Readonly<Record<string, VariableValue>>;
 
 /** One or more MACs of one box; belongs to one site. */
 export type Machine = {

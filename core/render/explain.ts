@@ -1,6 +1,5 @@
-import type { Scalar } from "./context.ts";
 import type { FrontMatter } from "./front-matter.ts";
-import { valueProblem } from "./variables.ts";
+import { isVariableValue, valueProblem, type VariableValue } from "./variables.ts";
 import type { TemplateProblemCode } from "./problems.ts";
 
 /** Where a variable's value can come from; later ones win, `default` is the template's own. */
@@ -16,7 +15,7 @@ export type VariableLevel = {
 export type ExplainedVariable = {
   readonly name: string;
   /** `null` where no level gives one. */
-  readonly value: Scalar | null;
+  readonly value: VariableValue | null;
   /** The level that won, `null` where there is no value. */
   readonly source: VariableSource | null;
   /** Levels that gave a value and lost, nearest first. */
@@ -64,19 +63,15 @@ export function explainVariables(
     if (winner === undefined) {
       if (declaration?.required === true) problem = { code: "missing-variable", message: "is required" };
     } else if (declaration !== undefined) problem = valueProblem(declaration, value);
-    else if (!isScalar(value))
-      problem = { code: "wrong-type", message: "must be text, a number or a boolean" };
+    else if (!isVariableValue(value))
+      problem = { code: "wrong-type", message: "must be text, a number, a boolean or a list of text" };
     return {
       name,
-      value: isScalar(value) ? value : null,
+      value: isVariableValue(value) ? value : null,
       source: winner?.source ?? null,
       overridden: losers.map(({ source }) => source),
       declared: declaration !== undefined,
       problem,
     };
   });
-}
-
-function isScalar(value: unknown): value is Scalar {
-  return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
 }

@@ -1,12 +1,11 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import type { Node, YAMLMap } from "yaml";
-import type { Scalar } from "./context.ts";
 import { compilePattern } from "./pattern.ts";
 import { isContextName } from "./contexts.ts";
 import type { ContextName } from "./contexts.ts";
 import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
-import { valueProblem } from "./variables.ts";
-import type { VariableDeclaration, VariableType } from "./variables.ts";
+import { isVariableValue, valueProblem, VARIABLE_TYPES } from "./variables.ts";
+import type { VariableDeclaration, VariableType, VariableValue } from "./variables.ts";
 
 /** What a template says of itself, between its two `---` lines. */
 export type FrontMatter = {
@@ -16,7 +15,7 @@ export type FrontMatter = {
   /** Names that `{{{x}}}` may insert without escaping. */
   readonly raw: readonly string[];
   /** Sets of variables by name, to preview the template with; each fits the declarations. */
-  readonly examples: Readonly<Record<string, Readonly<Record<string, Scalar>>>>;
+  readonly examples: Readonly<Record<string, Readonly<Record<string, VariableValue>>>>;
 };
 
 /** Names the control plane gives to every template; a declared variable cannot take them. */
@@ -107,6 +106,11 @@ function scalar(node: unknown): unknown {
   return isScalar(node) ? node.value : undefined;
 }
 
+/** A scalar, or a list of what stands in it; `undefined` for what is neither. */
+function plain(node: unknown): unknown {
+  return isSeq(node) ? node.items.map(scalar) : scalar(node);
+}
+
 function readNames(node: unknown, fail: Fail): string[] {
   if (!isSeq(node)) {
     fail("bad-front-matter", "raw must be a list of names", node);
@@ -125,8 +129,8 @@ function readExamples(
   node: unknown,
   variables: Readonly<Record<string, VariableDeclaration>>,
   fail: Fail,
-): Record<string, Record<string, Scalar>> {
-  const examples = Object.create(null) as Record<string, Record<string, Scalar>>;
+): Record<string, Record<string, VariableValue>> {
+  const examples = Object.create(null) as Record<string, Record<string, VariableValue>>;
   if (!isMap(node)) {
     fail("bad-front-matter", "examples must be a mapping of names to variables", node);
     return examples;
@@ -136,16 +140,16 @@ function readExamples(
       fail("bad-example", `example ${name} must be a mapping of variables`, example);
       continue;
     }
-    const values = Object.create(null) as Record<string, Scalar>;
+    const values = Object.create(null) as Record<string, VariableValue>;
     for (const { key, node: valueNode, keyNode } of entries(example)) {
-      const value = scalar(valueNode);
+      const value = plain(valueNode);
       const declaration = Object.hasOwn(variables, key) ? variables[key] : undefined;
       const problem = declaration === undefined ? null : valueProblem(declaration, value);
       if (declaration === undefined) {
         fail("bad-example", `example ${name} gives ${key}, which is not declared`, keyNode, key);
       } else if (problem !== null) {
         fail("bad-example", `example ${name}: ${key} ${problem.message}`, valueNode, key);
-      } else values[key] = value as Scalar;
+      } else values[key] = value as VariableValue;
     }
     examples[name] = values;
   }
@@ -177,7 +181,7 @@ function readVariables(map: YAMLMap, fail: Fail): Record<string, VariableDeclara
 function readVariable(name: string, map: YAMLMap, fail: Fail): VariableDeclaration {
   let type: VariableType | null = null;
   let required = false;
-  let fallback: string | number | boolean | undefined;
+  let fallback: VariableValue | undefined;
   let fallbackNode: unknown;
   let pattern: RegExp | undefined;
   let description = "";
@@ -185,8 +189,9 @@ function readVariable(name: string, map: YAMLMap, fail: Fail): VariableDeclarati
     const value = scalar(node);
     switch (key) {
       case "type":
-        if (value === "string" || value === "number" || value === "boolean") type = value;
-        else fail("bad-front-matter", `type of ${name} must be string, number or boolean`, node, name);
+        type = VARIABLE_TYPES.find((known) => known === value) ?? null;
+        if (type === null)
+          fail("bad-front-matter", `type of ${name} must be string, number, boolean or list`, node, name);
         break;
       case "required":
         if (typeof value === "boolean") required = value;
@@ -194,9 +199,8 @@ function readVariable(name: string, map: YAMLMap, fail: Fail): VariableDeclarati
         break;
       case "default":
         fallbackNode = node;
-        if (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
-          fallback = value;
-        else fail("bad-default", `default of ${name} must be one plain value`, node, name);
+        if (isVariableValue(plain(node)) || isSeq(node)) fallback = plain(node) as VariableValue;
+        else fail("bad-default", `default of ${name} must be a plain value, or a list of text`, node, name);
         break;
       case "pattern":
         pattern = readPattern(name, value, node, fail);

@@ -95,7 +95,7 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
 
   const emitSection = (
     node: TemplateNode & { kind: "context" },
-    frames: readonly unknown[],
+    frames: readonly Frame[],
     output: Output,
   ): void => {
     const { context: name, place } = node;
@@ -132,7 +132,7 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
     }
   };
 
-  const walk = (nodes: readonly TemplateNode[], frames: readonly unknown[], output: Output): void => {
+  const walk = (nodes: readonly TemplateNode[], frames: readonly Frame[], output: Output): void => {
     for (const node of nodes) {
       if (written > MAX_OUTPUT_LENGTH || steps > MAX_STEPS) return;
       steps += 1;
@@ -170,31 +170,50 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
     }
   };
   const output = createOutput(template.kind);
-  walk(template.nodes, [view], output);
+  walk(template.nodes, [{ value: view }], output);
   return {
     text: output.text,
     problems: [...problems.values()].sort((a, b) => a.line - b.line || a.column - b.column),
   };
 }
 
+/** What names are looked up in; of a list's member also where in the list it is. */
+type Frame = {
+  readonly value: unknown;
+  readonly place?: { readonly first: boolean; readonly last: boolean };
+};
+
 /** A run of a section that adds no frame of its own. */
 const INHERIT = Symbol("inherit");
 
 /** mustache's rule: falsy or empty is no run, a list is one a member, anything else is one. */
-function iterations(value: unknown, inverted: boolean): readonly unknown[] {
+function iterations(value: unknown, inverted: boolean): readonly (Frame | typeof INHERIT)[] {
   const empty = Array.isArray(value) ? value.length === 0 : !value;
   if (inverted) return empty ? [INHERIT] : [];
   if (empty) return [];
-  if (Array.isArray(value)) return value;
-  return value === true ? [INHERIT] : [value];
+  if (Array.isArray(value)) {
+    return value.map((member: unknown, index) => ({
+      value: member,
+      place: { first: index === 0, last: index === value.length - 1 },
+    }));
+  }
+  return value === true ? [INHERIT] : [{ value }];
 }
 
-/** Resolves a dotted name: its first part in the innermost frame that has it, the rest inside that. */
-function lookUp(frames: readonly unknown[], name: string): unknown {
-  if (name === ".") return frames.at(-1);
+/**
+ * Resolves a dotted name: its first part in the innermost frame that has it,
+ * the rest inside that. `-first` and `-last` say of the innermost list's member
+ * whether it is that, as other mustaches have it; a variable cannot be named so.
+ */
+function lookUp(frames: readonly Frame[], name: string): unknown {
+  if (name === ".") return frames.at(-1)?.value;
+  if (name === "-first" || name === "-last") {
+    const place = frames.findLast((frame) => frame.place !== undefined)?.place;
+    return name === "-first" ? place?.first : place?.last;
+  }
   const [head, ...rest] = name.split(".") as [string, ...string[]];
-  const frame = frames.findLast((frame) => own(frame, head) !== undefined);
-  return rest.reduce(own, own(frame, head));
+  const frame = frames.findLast(({ value }) => own(value, head) !== undefined);
+  return rest.reduce(own, own(frame?.value, head));
 }
 
 /** An own property of a plain object: never a prototype's, never a list's length. */

@@ -2,15 +2,23 @@ import type { Scalar } from "./context.ts";
 import { MAX_MATCHED_LENGTH } from "./pattern.ts";
 import type { TemplateProblemCode } from "./problems.ts";
 
-export type VariableType = "string" | "number" | "boolean";
+/** `list` is of text: packages, keys, addresses. */
+export const VARIABLE_TYPES = ["string", "number", "boolean", "list"] as const;
+export type VariableType = (typeof VARIABLE_TYPES)[number];
+
+/** What a variable can hold. */
+export type VariableValue = Scalar | readonly string[];
+
+/** How many members a list may have. */
+export const MAX_LIST_MEMBERS = 1_024;
 
 /** A variable as a template's front matter declares it. */
 export type VariableDeclaration = {
   readonly type: VariableType;
   /** A required variable without a default must be given. */
   readonly required: boolean;
-  readonly default?: Scalar;
-  /** Matches the whole value, as text. */
+  readonly default?: VariableValue;
+  /** Matches the whole value, as text; of a list, each member. */
   readonly pattern?: RegExp;
   readonly description: string;
 };
@@ -20,12 +28,37 @@ export function valueProblem(
   declaration: VariableDeclaration,
   value: unknown,
 ): { readonly code: TemplateProblemCode; readonly message: string } | null {
-  if (typeof value !== declaration.type) {
-    return { code: "wrong-type", message: `must be a ${declaration.type}` };
+  const { type, pattern } = declaration;
+  if (type === "list") {
+    if (!isTextList(value)) return { code: "wrong-type", message: "must be a list of text" };
+    if (value.length > MAX_LIST_MEMBERS) {
+      return { code: "wrong-type", message: `must have at most ${MAX_LIST_MEMBERS} members` };
+    }
+    for (const [index, member] of value.entries()) {
+      const problem = patternProblem(pattern, member);
+      if (problem !== null) return { ...problem, message: `[${index}] ${problem.message}` };
+    }
+    return null;
   }
-  const { pattern } = declaration;
+  if (typeof value !== type) return { code: "wrong-type", message: `must be a ${type}` };
+  return patternProblem(pattern, String(value));
+}
+
+/** Whether a variable can hold this, whatever its declaration says. */
+export function isVariableValue(value: unknown): value is VariableValue {
+  if (typeof value === "string" || typeof value === "boolean") return true;
+  return Number.isFinite(value) || isTextList(value);
+}
+
+function isTextList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((member) => typeof member === "string");
+}
+
+function patternProblem(
+  pattern: RegExp | undefined,
+  text: string,
+): { readonly code: TemplateProblemCode; readonly message: string } | null {
   if (pattern === undefined) return null;
-  const text = String(value);
   if (text.length > MAX_MATCHED_LENGTH) {
     return { code: "pattern-mismatch", message: `must be at most ${MAX_MATCHED_LENGTH} characters long` };
   }

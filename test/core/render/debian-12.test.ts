@@ -29,9 +29,9 @@ const full = {
   userFullName: 'Ops & Co. "#1" — Zoë\'s',
   userPasswordHash: "$6$salt$hash/.",
   rootPasswordHash: "$y$j9T$salt$hash/.",
-  sshKeys: "ssh-ed25519 AAAA it's me;ssh-rsa BBBB $HOME",
+  sshKeys: ["ssh-ed25519 AAAA it's me", "ssh-rsa BBBB $HOME"],
   domain: "example.org",
-  packages: "openssh-server curl",
+  packages: ["openssh-server", "curl"],
   updates: false,
 };
 
@@ -57,8 +57,8 @@ test("says all that is missing", () => {
 test.each([
   [{ disk: "/dev/sda; rm -rf /" }, "pattern-mismatch"],
   [{ locale: "en_US\nd-i x/y string z" }, "pattern-mismatch"],
-  [{ packages: "a\nd-i x/y string z" }, "unrenderable-value"],
-  [{ sshKeys: "a\nb" }, "unrenderable-value"],
+  [{ packages: ["a\nd-i x/y string z"] }, "pattern-mismatch"],
+  [{ sshKeys: ["a\nb"] }, "unrenderable-value"],
   [{ machine: { name: "a\n" } }, "unrenderable-value"],
   [{ ntp: "yes" }, "wrong-type"],
 ])("refuses %j", (given, code) => {
@@ -119,7 +119,7 @@ describe.skipIf(!hasDebconf)("as debconf reads it", () => {
       full.userPasswordHash,
       full.rootPasswordHash,
       "security",
-      full.packages,
+      full.packages.join(" "),
     ]);
   });
 

@@ -65,7 +65,7 @@ describe("front matter", () => {
     ["an unknown key", "---\nkind: shell\nraws: [x]\n---\n", ["3:1 unknown-key"]],
     ["an unknown key of a variable", withVariables("  x: { type: string, min: 1 }"), ["4:22 unknown-key"]],
     ["a variable without a type", withVariables("  x: { required: true }"), ["4:6 bad-front-matter"]],
-    ["a variable with an unknown type", withVariables("  x: { type: list }"), ["4:14 bad-front-matter"]],
+    ["a variable with an unknown type", withVariables("  x: { type: map }"), ["4:14 bad-front-matter"]],
     ["a default of another type", withVariables("  x: { type: number, default: '1' }"), ["4:31 bad-default"]],
     [
       "a default off its pattern",

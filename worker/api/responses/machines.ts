@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { machineSchema as machineInputSchema, nameSchema } from "../../schemas.ts";
+import { machineSchema as machineInputSchema, nameSchema, variableValueSchema } from "../../schemas.ts";
 import { problemSchema } from "./problem.ts";
 import { idSchema, macSchema, pageOf, revisionSchema } from "./values.ts";
 
@@ -39,7 +39,7 @@ export const previewSchema = z
         variables: z.array(
           z.strictObject({
             name: z.string(),
-            value: z.union([z.string(), z.number(), z.boolean()]).nullable(),
+            value: variableValueSchema.nullable(),
             source: sourceSchema.nullable(),
             overridden: z.array(sourceSchema),
             declared: z.boolean(),
