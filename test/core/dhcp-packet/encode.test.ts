@@ -55,15 +55,15 @@ function codeOf(encodeIt: () => unknown): string | undefined {
   }
 }
 
-describe("an OFFER on the wire", () => {
-  const WIRE = hex(
-    "02010600 fedcba98 00008000 00000000 c0a84d32 c0a84d01 00000000",
-    `525400aa0001 ${zeros(10)} ${zeros(64)}`,
-    `736e706f6e6c792e656669 ${zeros(117)}`,
-    "63825363 350102 3604c0a84d01 330400000e10 430b736e706f6e6c792e656669 ff",
-    zeros(31),
-  );
+const WIRE = hex(
+  "02010600 fedcba98 00008000 00000000 c0a84d32 c0a84d01 00000000",
+  `525400aa0001 ${zeros(10)} ${zeros(64)}`,
+  `736e706f6e6c792e656669 ${zeros(117)}`,
+  "63825363 350102 3604c0a84d01 330400000e10 430b736e706f6e6c792e656669 ff",
+  zeros(31),
+);
 
+describe("an OFFER on the wire", () => {
   test("byte for byte", () => {
     expect(encode(OFFER)).toEqual(WIRE);
   });
