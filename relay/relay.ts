@@ -2,6 +2,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 
+import type { ImageCache } from "./cache/image-cache.ts";
+import { startImageCache } from "./cache/start.ts";
 import { createBootFileAvailability } from "./boot-file-availability.ts";
 import { openFileRoot } from "./boot-files/file-root.ts";
 import type { RelayConfig } from "./config/model.ts";
@@ -95,6 +97,7 @@ async function startParts(
     subnets: () => subnetsOf(interfaces),
     log,
   });
+  let images: ImageCache | undefined = undefined;
   const sync: StateSync = await createStateSync({
     client,
     file: createStateFile(stateDir, siteId, log),
@@ -103,6 +106,7 @@ async function startParts(
     onChange: (state) => {
       void bootFiles.look(config.bootFiles, state);
       reservations.look();
+      images?.prefetch(state.prefetch);
     },
   });
   running.push(() => sync.stop());
@@ -115,6 +119,9 @@ async function startParts(
     log,
   });
   running.push(() => journal.stop());
+
+  images = await startImageCache({ config, credentials, client, sync, onEvent: journal.sink, log });
+  running.push(() => images?.stop());
 
   const overheard = new OverheardClients(Date.now);
   const observe = createClientObserver({
@@ -130,6 +137,7 @@ async function startParts(
   running.push(() => upstream.close());
   const handleRequest = createRequestHandler({
     upstream,
+    images,
     fileRoot,
     observe,
     bootWaitSeconds: () => bootWaitOf(sync),

@@ -28,8 +28,11 @@ export const EVENT_NAMES = {
     "failed", // detail: file, reason, bytes
   ],
   http: [
-    "served", // detail: method, path (redacted), status, bytes, durationMs
+    "served", // detail: method, path (redacted), status, bytes, durationMs; source of an image's bytes: cache, fill, origin
     "failed", // detail: method, path, reason
+    "cached", // an image file is whole in the relay's cache; detail: image, revision, path, bytes, durationMs
+    "uncached", // an image file is served and cannot be kept; sampled; detail: image, revision, path, reason
+    "rejected", // the origin's bytes are not what the manifest says; detail: image, revision, path, reason
   ],
   decision: [
     "armed", // detail: profile, by

@@ -9,7 +9,7 @@ export type Path = readonly (string | number)[];
 
 /** Keys by the path of their map, list positions written `[]`: what `closestKey` may suggest. */
 const KNOWN_KEYS: Record<string, readonly string[]> = {
-  "": ["controlPlane", "stateDir", "interfaces", "tftp", "http", "bootFiles", "log"],
+  "": ["controlPlane", "stateDir", "interfaces", "tftp", "http", "bootFiles", "cache", "log"],
   controlPlane: ["url"],
   "interfaces[]": ["name", "dhcp"],
   "interfaces[].dhcp": DHCP_KEYS,
@@ -17,11 +17,12 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
   tftp: ["root", "port"],
   http: ["port"],
   bootFiles: FIRMWARE_CLASSES,
+  cache: ["maxBytes", "prefetch"],
   log: ["level", "format"],
 };
 
 /** What the design names and this version does not have: said so, instead of "unknown". */
-const NOT_IN_THIS_VERSION = new Set(["cache", "mirrors", "admin", "http.maxRate", "http.admin"]);
+const NOT_IN_THIS_VERSION = new Set(["mirrors", "admin", "http.maxRate", "http.admin"]);
 
 const TYPE_WORDS: Record<string, string> = {
   string: "text",

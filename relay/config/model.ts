@@ -11,7 +11,16 @@ export type RelayConfig = {
   readonly tftp: { readonly root: string; readonly port: number };
   readonly http: { readonly port: number };
   readonly bootFiles: Required<BootFiles> & Record<FirmwareClass, readonly string[]>;
+  readonly cache: CacheConfig;
   readonly log: { readonly level: LogLevel; readonly format: "json" | "pretty" };
+};
+
+/** Image files that are kept at the site. */
+export type CacheConfig = {
+  /** Of the disk; the least recently used files give way. */
+  readonly maxBytes: number;
+  /** Whether files of active orders are fetched before a machine asks for them. */
+  readonly prefetch: boolean;
 };
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { BOOT_FILE_NAME, BOOT_FILE_NAME_RULE } from "../../core/pxe/boot-file-name.ts";
 import { FIRMWARE_CLASSES } from "../../core/relay-protocol/state.ts";
+import { byteSize } from "./byte-size.ts";
 import { completeDhcp, dhcp, port } from "./dhcp-schema.ts";
 import type { RelayConfig } from "./model.ts";
 
@@ -77,6 +78,9 @@ export const relayConfigSchema = z.strictObject({
   tftp: z.strictObject({ root: absolutePath.default("/usr/lib/ipxe"), port: port.default(69) }).prefault({}),
   http: z.strictObject({ port: port.default(8080) }).prefault({}),
   bootFiles: bootFiles.prefault({}),
+  cache: z
+    .strictObject({ maxBytes: byteSize.prefault("50GiB"), prefetch: z.boolean().default(true) })
+    .prefault({}),
   log: z
     .strictObject({
       level: z.enum(["debug", "info", "warn", "error"]).default("info"),

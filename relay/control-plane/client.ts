@@ -1,8 +1,9 @@
 import type { BootEvent } from "../../core/relay-protocol/events.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
+import type { RelayImageManifest } from "../../core/relay-protocol/image-manifest.ts";
 import type { RelayState } from "../../core/relay-protocol/state.ts";
 import { describeFailure, readAnswerText } from "./answer.ts";
-import { eventsAnswerSchema, relayStateSchema, type EventsAnswer } from "./schema.ts";
+import { eventsAnswerSchema, imageManifestSchema, relayStateSchema, type EventsAnswer } from "./schema.ts";
 
 /**
  * What came of a request to the control plane:
@@ -20,6 +21,8 @@ export type Outcome<T> =
 export type ControlPlaneClient = {
   /** All that changed after a revision; everything, without one. */
   fetchState(after?: number, signal?: AbortSignal): Promise<Outcome<RelayState>>;
+  /** What a revision of an image holds; `bad-answer` with status 404 where there is none. */
+  fetchImageManifest(revision: string, signal?: AbortSignal): Promise<Outcome<RelayImageManifest>>;
   /** Delivers at most `MAX_EVENTS_PER_POST` events. */
   postEvents(events: readonly BootEvent[], signal?: AbortSignal): Promise<Outcome<EventsAnswer>>;
 };
@@ -76,6 +79,14 @@ export function createControlPlaneClient({
         `/relay/v1/state${query}`,
         { method: "GET" },
         (data) => relayStateSchema.safeParse(data),
+        signal,
+      );
+    },
+    fetchImageManifest(revision, signal) {
+      return request(
+        `/relay/v1/images/${encodeURIComponent(revision)}`,
+        { method: "GET" },
+        (data) => imageManifestSchema.safeParse(data),
         signal,
       );
     },

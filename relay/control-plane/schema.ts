@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { parseIpv4, parseMac } from "../../core/addresses.ts";
+import { IMAGE_CHUNK_BYTES, type RelayImageManifest } from "../../core/relay-protocol/image-manifest.ts";
 import { FIRMWARE_CLASSES, type RelayState } from "../../core/relay-protocol/state.ts";
 
 /*
@@ -55,6 +56,23 @@ export const relayStateSchema = z.object({
     }),
   ),
 }) satisfies z.ZodType<RelayState>;
+
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+
+const imageFileSchema = z
+  .object({
+    sizeBytes: z.int().min(0),
+    sha256: sha256Schema,
+    chunks: z.array(sha256Schema).exactOptional(),
+  })
+  .refine(({ sizeBytes, chunks }) => {
+    return chunks === undefined || chunks.length === Math.ceil(sizeBytes / IMAGE_CHUNK_BYTES);
+  }, "not one hash a chunk");
+
+/** The answer to `GET /relay/v1/images/:revision`. */
+export const imageManifestSchema = z.object({
+  files: z.record(z.string(), imageFileSchema),
+}) satisfies z.ZodType<RelayImageManifest>;
 
 /** The answer to `POST /relay/v1/events`: events that are wrong are named and left out. */
 export const eventsAnswerSchema = z.object({

@@ -1,15 +1,19 @@
 import type { ServerResponse } from "node:http";
 
+import type { ImageSource } from "../cache/image-reader.ts";
+
 /**
  * How a request ended:
  * - `answered`: with the status that was sent
  * - `failed`: for a reason of ours or the control plane's, whatever was sent
  *
- * `bytes` counts the body handed to the connection.
+ * `bytes` counts the body handed to the connection; `source` is where those of
+ * an image came from.
  */
-export type Answer =
-  | { readonly kind: "answered"; readonly bytes: number }
-  | { readonly kind: "failed"; readonly bytes: number; readonly reason: string };
+export type Answer = { readonly bytes: number; readonly source?: ImageSource | undefined } & (
+  | { readonly kind: "answered" }
+  | { readonly kind: "failed"; readonly reason: string }
+);
 
 export function answered(bytes: number): Answer {
   return { kind: "answered", bytes };
@@ -35,6 +39,11 @@ export function sendText(
   });
   response.end(body);
   return answered(response.req.method === "HEAD" ? 0 : body.length);
+}
+
+/** One and the same for whatever is unknown, expired, mis-signed or another site's; as the control plane's. */
+export function sendRefusal(response: ServerResponse): Answer {
+  return sendText(response, 404, "not found\n", { "cache-control": "no-store, no-transform" });
 }
 
 /** Says "later": iPXE's stage one asks again, and so do installers. */

@@ -24,15 +24,16 @@ export type ReportExchange = (exchange: FinishedExchange) => void;
 
 /**
  * Creates the reporter. Good answers are all reported: they are the boot's
- * timeline. What is refused or fails is sampled a client: it is sent as fast
- * as somebody asks for it.
+ * timeline. What is refused or fails, and the files of an image of which an
+ * installer fetches thousands, are sampled a client.
  */
 export function createExchangeReporter(sink: EventSink, log: Logger, now: () => number): ReportExchange {
   const refusals = createEventSampler({ now, perMinute: 5, maxKeys: 1000 });
+  const files = createEventSampler({ now, perMinute: 60, maxKeys: 1000 });
   const failures = createEventSampler({ now, perMinute: 20, maxKeys: 1000 });
 
   return ({ method, path, client, status, durationMs, complete, answer }) => {
-    const { bytes } = answer;
+    const { bytes, source } = answer;
     const why =
       answer.kind === "failed"
         ? answer.reason
@@ -40,15 +41,19 @@ export function createExchangeReporter(sink: EventSink, log: Logger, now: () => 
           ? undefined
           : `the client left after ${bytes} bytes`;
     const reason = why?.slice(0, MAX_REASON_LENGTH);
-    log.debug({ method, path, ip: client.ip, mac: client.mac, status, bytes, durationMs, reason }, "http");
+    log.debug(
+      { method, path, ip: client.ip, mac: client.mac, status, bytes, source, durationMs, reason },
+      "http",
+    );
 
-    const sampler = reason !== undefined ? failures : status >= 400 ? refusals : undefined;
+    const sampler =
+      reason !== undefined ? failures : status >= 400 ? refusals : source !== undefined ? files : undefined;
     const suppressed = sampler === undefined ? 0 : sampler.admit(client.ip);
     if (suppressed === undefined) return;
     const about: EventDetail = { method, path, ip: client.ip };
     if (suppressed > 0) about.suppressed = suppressed;
     if (reason === undefined) {
-      const detail = { ...about, status, bytes, durationMs };
+      const detail = { ...about, status, bytes, durationMs, ...(source !== undefined && { source }) };
       sink({ mac: client.mac, stage: "http", name: "served", detail });
     } else {
       log.warn({ ...about, mac: client.mac, reason }, "a request failed");

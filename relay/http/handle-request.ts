@@ -3,17 +3,20 @@ import type { Logger } from "pino";
 
 import { renderStageOne } from "../../core/render/scripts/stage-one.ts";
 import type { FileRoot } from "../boot-files/file-root.ts";
+import type { ImageCache } from "../cache/image-cache.ts";
 import { sendText, type Answer } from "./answer.ts";
 import { serveBootFile } from "./boot-file.ts";
 import type { ReportExchange } from "./exchange-events.ts";
 import type { Observation } from "./headers.ts";
 import type { ObserveClient } from "./observe-client.ts";
+import { serveImageFile } from "./image-file.ts";
 import { redactTarget } from "./redact.ts";
 import { routeRequest } from "./route.ts";
 import { MAX_BODY_BYTES, type Upstream } from "./upstream.ts";
 
 export type RequestHandlerOptions = {
   readonly upstream: Upstream;
+  readonly images: Pick<ImageCache, "resolve" | "open">;
   readonly fileRoot: FileRoot;
   readonly observe: ObserveClient;
   /** As the site has it; `null`: stage one waits for ever. */
@@ -71,7 +74,7 @@ async function serve(
 }
 
 async function answerRequest(
-  { upstream, fileRoot, bootWaitSeconds }: RequestHandlerOptions,
+  { upstream, images, fileRoot, bootWaitSeconds }: RequestHandlerOptions,
   request: IncomingMessage,
   response: ServerResponse,
   observation: Observation,
@@ -91,6 +94,8 @@ async function answerRequest(
     }
     case "boot-file":
       return serveBootFile(fileRoot, route.name, request, response);
+    case "image":
+      return serveImageFile(images, route.target, request, response);
     case "forward":
       return upstream.forward({ request, response, target: route.target, observation });
   }

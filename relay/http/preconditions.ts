@@ -4,7 +4,8 @@ import type { IncomingHttpHeaders } from "node:http";
 export type Validators = {
   /** A strong entity tag, with its quotes. */
   readonly etag: string;
-  readonly modifiedMs: number;
+  /** `undefined` where that means nothing: then dates in a request count for nothing. */
+  readonly modifiedMs: number | undefined;
 };
 
 /** `none`: the precondition holds, or there is none. */
@@ -34,7 +35,9 @@ export function allowsRange(headers: IncomingHttpHeaders, { etag, modifiedMs }: 
   // node:http never makes a list of it.
   const ifRange = headers["if-range"] as string | undefined;
   if (ifRange === undefined) return true;
-  return ifRange.includes('"') ? ifRange === etag : Date.parse(ifRange) === wholeSeconds(modifiedMs);
+  return ifRange.includes('"')
+    ? ifRange === etag
+    : modifiedMs !== undefined && Date.parse(ifRange) === wholeSeconds(modifiedMs);
 }
 
 function lists(header: string, etag: string): boolean {
@@ -42,9 +45,9 @@ function lists(header: string, etag: string): boolean {
 }
 
 /** HTTP dates have whole seconds; `undefined` for no date or none that parses. */
-function isAfter(modifiedMs: number, date: string | undefined): boolean | undefined {
+function isAfter(modifiedMs: number | undefined, date: string | undefined): boolean | undefined {
   const time = Date.parse(date ?? "");
-  return Number.isNaN(time) ? undefined : wholeSeconds(modifiedMs) > time;
+  return modifiedMs === undefined || Number.isNaN(time) ? undefined : wholeSeconds(modifiedMs) > time;
 }
 
 function wholeSeconds(timeMs: number): number {

@@ -2,12 +2,14 @@
  * What a request is for:
  * - `stage-one`: `/boot.ipxe`, answered here, also while the WAN is down
  * - `boot-file`: `/f/NAME`, from the folder that TFTP serves
+ * - `image`: a file of an image, by a signed URL
  * - `forward`: for the control plane; `target` goes there byte for byte
  * - `refused`: nothing of ours
  */
 export type Route =
   | { readonly kind: "stage-one" }
   | { readonly kind: "boot-file"; readonly name: string }
+  | { readonly kind: "image"; readonly target: string }
   | { readonly kind: "forward"; readonly target: string }
   | { readonly kind: "refused"; readonly status: 400 | 404 }
   | { readonly kind: "refused"; readonly status: 405; readonly allow: string };
@@ -47,7 +49,7 @@ export function routeRequest(method: string, target: string): Route {
       return third === undefined ? UNKNOWN : allow(method, ["GET", "POST"], { kind: "forward", target });
     case "i":
     case "t":
-      return third === undefined ? UNKNOWN : allow(method, ["GET", "HEAD"], { kind: "forward", target });
+      return third === undefined ? UNKNOWN : allow(method, ["GET", "HEAD"], { kind: "image", target });
     default:
       return UNKNOWN;
   }

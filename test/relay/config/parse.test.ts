@@ -65,8 +65,29 @@ describe("a configuration that is right", () => {
         "efi-loongarch64": ["ipxe-loong64.efi"],
         "raspberry-pi": ["bootcode.bin", "start4.elf", "config.txt"],
       },
+      cache: { maxBytes: 50 * 1024 ** 3, prefetch: true },
       log: { level: "info", format: "json" },
     });
+  });
+
+  test.each([
+    ["1048576", 1048576],
+    ["64MiB", 64 * 1024 ** 2],
+    ["1.5 GiB", 1.5 * 1024 ** 3],
+    ["2TiB", 2 * 1024 ** 4],
+    ["512B", 512],
+  ])("a size of %s is %i bytes", (text, bytes) => {
+    const { cache } = parseRelayConfig(
+      `${MINIMAL}cache: { maxBytes: ${text}, prefetch: false }\n`,
+      "relay.yaml",
+    );
+    expect(cache).toEqual({ maxBytes: bytes, prefetch: false });
+  });
+
+  test.each(["50GB", "-1", "lots", "[1]", "GiB"])("a size of %s is none", (text) => {
+    expect(problemsOf(`${MINIMAL}cache: { maxBytes: ${text} }\n`)).toContain(
+      "cache.maxBytes: must be a size such as 50GiB (B, KiB, MiB, GiB, TiB)",
+    );
   });
 
   test("everything that can be said is kept", () => {

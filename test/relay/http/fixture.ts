@@ -16,7 +16,7 @@ import { onTestFinished } from "vitest";
 import type { BootEventInput } from "../../../core/relay-protocol/events.ts";
 import { openFileRoot } from "../../../relay/boot-files/file-root.ts";
 import { createExchangeReporter } from "../../../relay/http/exchange-events.ts";
-import { createRequestHandler } from "../../../relay/http/handle-request.ts";
+import { createRequestHandler, type RequestHandlerOptions } from "../../../relay/http/handle-request.ts";
 import { createClientObserver } from "../../../relay/http/observe-client.ts";
 import { startHttpServer } from "../../../relay/http/server.ts";
 import { createUpstream } from "../../../relay/http/upstream.ts";
@@ -60,10 +60,23 @@ export type RelayUnderTest = {
   readonly logLines: string[];
 };
 
+/** Where every image URL is a bad one. */
+const NO_IMAGES: RequestHandlerOptions["images"] = {
+  resolve: async () => ({ kind: "refused" }),
+  open() {
+    throw new Error("there are no images");
+  },
+};
+
 /** The relay's HTTP side alone, on loopback; 127.0.0.1 holds a lease of `CLIENT_MAC`. */
 export async function startRelayHttp(
   url: string,
-  options: { leased?: boolean; answerTimeoutMs?: number; bootWaitSeconds?: number | null } = {},
+  options: {
+    leased?: boolean;
+    answerTimeoutMs?: number;
+    bootWaitSeconds?: number | null;
+    images?: RequestHandlerOptions["images"];
+  } = {},
 ): Promise<RelayUnderTest> {
   const root = await mkdtemp(join(tmpdir(), "pxedge-http-"));
   onTestFinished(() => rm(root, { recursive: true }));
@@ -79,6 +92,7 @@ export async function startRelayHttp(
   });
   const handle = createRequestHandler({
     upstream,
+    images: options.images ?? NO_IMAGES,
     fileRoot: await openFileRoot(root),
     observe: createClientObserver({
       macByAddress: () => (options.leased === false ? undefined : CLIENT_MAC),

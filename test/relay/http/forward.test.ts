@@ -52,7 +52,7 @@ describe("what goes to the control plane", () => {
       response.end();
     });
     const relay = await startRelayHttp(url);
-    await ask(`${relay.url}/i/debian-12/abc/linux`, {
+    await ask(`${relay.url}/a/capability/linux`, {
       headers: {
         authorization: "Bearer stolen",
         cookie: "a=b",
@@ -153,7 +153,7 @@ describe("what comes back", () => {
       response.end("56789");
     });
     const relay = await startRelayHttp(url);
-    const answer = await ask(`${relay.url}/i/image/rev/vmlinuz?exp=1&kid=2&sig=3`, {
+    const answer = await ask(`${relay.url}/a/capability/vmlinuz`, {
       headers: { range: "bytes=5-" },
     });
     expect(answer).toMatchObject({ status: 206, body: "56789" });
@@ -170,7 +170,7 @@ describe("what comes back", () => {
       response.end();
     });
     const relay = await startRelayHttp(url);
-    const answer = await ask(`${relay.url}/i/image/rev/vmlinuz`, { method: "HEAD" });
+    const answer = await ask(`${relay.url}/a/capability/vmlinuz`, { method: "HEAD" });
     expect(answer.body).toBe("");
     expect(answer.headers).toMatchObject({ "content-length": "1000000", "x-method": "HEAD" });
   });
@@ -201,7 +201,7 @@ describe("what comes back", () => {
       finish = () => response.end("last");
     });
     const relay = await startRelayHttp(url);
-    const request = httpRequest(`${relay.url}/t/1.k.s/image/rev/file`, { agent: false }).end();
+    const request = httpRequest(`${relay.url}/a/capability/file`, { agent: false }).end();
     const [response] = (await once(request, "response")) as [IncomingMessage];
     expect(String((await once(response, "data"))[0])).toBe("first");
     finish();
@@ -223,7 +223,7 @@ describe("what comes back", () => {
       write();
     });
     const relay = await startRelayHttp(url);
-    const request = httpRequest(`${relay.url}/i/image/rev/big`, { agent: false }).end();
+    const request = httpRequest(`${relay.url}/a/capability/big`, { agent: false }).end();
     const [response] = (await once(request, "response")) as [IncomingMessage];
     await sleep(500);
     // What the kernel's buffers hold on the way, and no more.
@@ -238,15 +238,13 @@ describe("what comes back", () => {
       response.write("something");
     });
     const relay = await startRelayHttp(url);
-    const request = httpRequest(`${relay.url}/i/image/rev/big`, { agent: false }).end();
+    const request = httpRequest(`${relay.url}/a/capability/big`, { agent: false }).end();
     const [response] = (await once(request, "response")) as [IncomingMessage];
     await once(response, "data");
     response.destroy();
     await aborted.promise;
     await vi.waitFor(() =>
-      expect(relay.events).toMatchObject([
-        { name: "failed", mac: CLIENT_MAC, detail: { path: "/i/image/rev/big" } },
-      ]),
+      expect(relay.events).toMatchObject([{ name: "failed", mac: CLIENT_MAC, detail: { path: "/a/…/big" } }]),
     );
   });
 
@@ -257,7 +255,7 @@ describe("what comes back", () => {
       asked.resolve();
     });
     const relay = await startRelayHttp(url);
-    const request = httpRequest(`${relay.url}/i/image/rev/big`, { agent: false }).end();
+    const request = httpRequest(`${relay.url}/a/capability/big`, { agent: false }).end();
     request.on("error", () => undefined);
     await asked.promise;
     request.destroy();
@@ -275,7 +273,7 @@ describe("what comes back", () => {
       response.write("some of it", () => response.destroy());
     });
     const relay = await startRelayHttp(url);
-    await expect(ask(`${relay.url}/i/image/rev/big`)).rejects.toThrow("aborted");
+    await expect(ask(`${relay.url}/a/capability/big`)).rejects.toThrow("aborted");
     await vi.waitFor(() => expect(relay.events).toMatchObject([{ name: "failed" }]));
   });
 });
@@ -352,7 +350,7 @@ describe("events and logs", () => {
   test("a good answer is an event with its status and bytes", async () => {
     const url = await startFakeControlPlane((_request, response) => void response.end("0123456789"));
     const relay = await startRelayHttp(url);
-    await ask(`${relay.url}/i/debian-12/rev/linux?exp=1&kid=k&sig=topsecret`);
+    await ask(`${relay.url}/boot/52-54-00-00-00-01/script.ipxe?uuid=1`);
     await vi.waitFor(() => expect(relay.events).toHaveLength(1));
     expect(relay.events[0]).toEqual({
       mac: CLIENT_MAC,
@@ -360,7 +358,7 @@ describe("events and logs", () => {
       name: "served",
       detail: {
         method: "GET",
-        path: "/i/debian-12/rev/linux",
+        path: "/boot/52-54-00-00-00-01/script.ipxe",
         ip: "127.0.0.1",
         status: 200,
         bytes: 10,

@@ -1,0 +1,116 @@
+import { CacheDiskError, ImageError } from "./errors.ts";
+import { knownChunks, type ImageObject } from "./image-object.ts";
+import type { Lease } from "./open-objects.ts";
+import type { Receiver } from "./receive.ts";
+import { createUncachedReader, type UncachedReader } from "./uncached-object.ts";
+
+/** Where a reader's bytes come from: whole on the disk, on their way to it, or past it. */
+export type ImageSource = "cache" | "fill" | "origin";
+
+/** Reads one object for one client. */
+export type ImageReader = {
+  readonly object: ImageObject;
+  /** Known once something was read. */
+  readonly source: ImageSource | undefined;
+  /**
+   * Reads verified bytes from `position` on, as soon as there are any: at least
+   * one, at most `into.length`, and none behind `last`. One read at a time.
+   *
+   * @param last the last byte that will be wanted: so much is asked of the origin
+   * @returns how many
+   * @throws ImageError
+   */
+  read(into: Uint8Array, position: number, last: number): Promise<number>;
+  /** Also ends a read that waits. */
+  close(): void;
+};
+
+type ImageReaderOptions = {
+  readonly object: ImageObject;
+  readonly receiver: Receiver;
+  /** @returns `undefined` where the cache has no place for the object */
+  readonly acquire: () => Promise<Lease | undefined>;
+  readonly onDiskError: (object: ImageObject, error: CacheDiskError) => void;
+  readonly onSource: (source: ImageSource) => void;
+  readonly onClosed: (source: ImageSource | undefined) => void;
+  readonly onServed: (bytes: number) => void;
+  readonly onRejected: (reason: string) => void;
+};
+
+/** Opens a reader; a disk that fails under it is done without, from the byte on where it failed. */
+export function openImageReader(options: ImageReaderOptions): ImageReader {
+  const { object, receiver, acquire, onDiskError } = options;
+  const closed = Promise.withResolvers<never>();
+  // Nobody may be reading when it is closed.
+  closed.promise.catch(() => undefined);
+  let isClosed = false;
+  let source: ImageSource | undefined;
+  let lease: Lease | undefined;
+  let uncached: UncachedReader | undefined;
+
+  function note(from: ImageSource): void {
+    if (source === undefined) options.onSource(from);
+    source ??= from;
+  }
+
+  /** What it is read from; opened at the first read. */
+  async function opened(): Promise<Pick<UncachedReader, "read">> {
+    if (uncached !== undefined) return uncached;
+    if (lease !== undefined) return lease.cached;
+    const acquired = await acquire();
+    if (isClosed) {
+      acquired?.release();
+      throw new ImageError("closed", "the reader was closed");
+    }
+    if (acquired === undefined) return openUncached();
+    lease = acquired;
+    note(lease.cached.isWhole ? "cache" : "fill");
+    return lease.cached;
+  }
+
+  async function openUncached(): Promise<UncachedReader> {
+    note("origin");
+    const stopping = new AbortController();
+    void closed.promise.catch(() => stopping.abort());
+    const hashes =
+      knownChunks(object) ?? (await receiver.learn(object, async () => undefined, stopping.signal));
+    uncached = createUncachedReader(object, hashes, receiver);
+    if (isClosed) uncached.close();
+    return uncached;
+  }
+
+  async function readOnce(into: Uint8Array, position: number, last: number): Promise<number> {
+    try {
+      return await (await opened()).read(into, position, last);
+    } catch (error) {
+      if (error instanceof ImageError && error.code === "rejected") options.onRejected(error.message);
+      if (!(error instanceof CacheDiskError)) throw error;
+      onDiskError(object, error);
+      lease?.abandon();
+      lease?.release();
+      lease = undefined;
+      return (await openUncached()).read(into, position, last);
+    }
+  }
+
+  return {
+    object,
+    get source() {
+      return source;
+    },
+    async read(into, position, last) {
+      if (isClosed) throw new ImageError("closed", "the reader was closed");
+      const length = await Promise.race([readOnce(into, position, last), closed.promise]);
+      options.onServed(length);
+      return length;
+    },
+    close() {
+      if (isClosed) return;
+      isClosed = true;
+      closed.reject(new ImageError("closed", "the reader was closed"));
+      lease?.release();
+      uncached?.close();
+      options.onClosed(source);
+    },
+  };
+}

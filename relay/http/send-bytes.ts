@@ -1,0 +1,71 @@
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+
+import { answered, type Answer } from "./answer.ts";
+
+export type SendBytesOptions = {
+  readonly response: ServerResponse;
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+  /** The bytes to send, both inclusive. */
+  readonly first: number;
+  readonly last: number;
+  /** Reads some bytes from `position` on, none behind `last`; at least one. */
+  readonly read: (into: Buffer, position: number, last: number) => Promise<number>;
+};
+
+/** Of all responses together, for as long as they are few. */
+const BUDGET_BYTES = 48 * 1024 * 1024;
+const LARGEST_BYTES = 1024 * 1024;
+const SMALLEST_BYTES = 64 * 1024;
+
+let sending = 0;
+
+/**
+ * Sends a head and bytes, from two buffers a response: one is read into while
+ * the other is on its way. The head waits for the first bytes, so that what
+ * goes wrong before them can still be told.
+ *
+ * @throws what `read` throws
+ */
+export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
+  const { response, status, headers, first, last, read } = options;
+  let isReading = false;
+  // Of a socket that is idle since we have nothing to send, the client is not to blame.
+  response.on("timeout", () => isReading || response.destroy());
+  sending++;
+  try {
+    let [spare, other] = [Buffer.alloc(0), Buffer.alloc(0)];
+    let sent: Promise<void> = Promise.resolve();
+    for (let position = first; position <= last;) {
+      const size = Math.min(bufferSize(), last - position + 1);
+      if (spare.length < size || spare.length > 2 * size) spare = Buffer.allocUnsafeSlow(size);
+      isReading = true;
+      const length = await read(spare, position, last);
+      isReading = false;
+      if (!response.headersSent) response.writeHead(status, headers);
+      // Until then, `other` is on its way.
+      await sent;
+      if (response.destroyed) break;
+      position += length;
+      if (position > last) response.end(spare.subarray(0, length));
+      else sent = write(response, spare.subarray(0, length));
+      [spare, other] = [other, spare];
+    }
+  } finally {
+    sending--;
+  }
+  return answered(last - first + 1);
+}
+
+/** Large ones make few system calls; many make much memory. */
+function bufferSize(): number {
+  const share = BUDGET_BYTES / (2 * Math.max(1, sending));
+  return Math.min(LARGEST_BYTES, Math.max(SMALLEST_BYTES, 2 ** Math.floor(Math.log2(share))));
+}
+
+/** Resolves once the bytes are the kernel's, or the client has gone. */
+function write(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    response.write(bytes, () => resolve());
+  });
+}
