@@ -7,10 +7,11 @@ import type { ImageCache } from "../cache/image-cache.ts";
 import { sendText, type Answer } from "./answer.ts";
 import { serveBootFile } from "./boot-file.ts";
 import type { ReportExchange } from "./exchange-events.ts";
-import type { Observation } from "./headers.ts";
+import { isLoop, type Observation } from "./headers.ts";
 import type { ObserveClient } from "./observe-client.ts";
 import { serveImageFile } from "./image-file.ts";
 import { redactTarget } from "./redact.ts";
+import { isAmbiguous } from "./request-head.ts";
 import { routeRequest } from "./route.ts";
 import { MAX_BODY_BYTES, type Upstream } from "./upstream.ts";
 
@@ -60,7 +61,11 @@ async function serve(
   }
   const client = options.observe(remoteAddress, interfaceName);
   const baseUrl = `http://${localAddress}:${localPort}`;
-  const answer = await answerRequest(options, request, response, { client, baseUrl });
+  const answer = await answerRequest(options, request, response, {
+    client,
+    baseUrl,
+    httpVersion: request.httpVersion,
+  });
   await closed;
   options.report({
     method: request.method!,
@@ -79,6 +84,8 @@ async function answerRequest(
   response: ServerResponse,
   observation: Observation,
 ): Promise<Answer> {
+  if (isAmbiguous(request)) return refuse(response, 400);
+  if (isLoop(request.headers)) return refuse(response, 508);
   const route = routeRequest(request.method!, request.url!);
   if (route.kind === "refused") {
     return refuse(response, route.status, route.status === 405 ? { allow: route.allow } : {});
@@ -106,6 +113,7 @@ const REFUSALS = {
   404: "not found\n",
   405: "method not allowed\n",
   413: "the body is too large\n",
+  508: "this request comes from a relay: controlPlane.url leads back to one\n",
 };
 
 /** All but 404 close the connection: what follows on it may not be what it seems. */

@@ -23,9 +23,14 @@ const NOT_FROM_CLIENTS =
 /** What concerns the control plane's own origin, and would mislead a client of the relay's. */
 const NOT_FOR_CLIENTS = /^(?:pxedge-.*|set-cookie|alt-svc|strict-transport-security|www-authenticate)$/;
 
+/** What a relay is called in `Via` (RFC 9110 section 7.6.3). */
+const PSEUDONYM = "pxedge";
+
 /** Who asks, and how it reached us. */
 export type Observation = {
   readonly client: ObservedClient;
+  /** Of the client's request, e.g. `1.1`. */
+  readonly httpVersion: string;
   /** The address that the client sees us at, e.g. `http://192.168.77.1:8080`. */
   readonly baseUrl: string;
 };
@@ -33,11 +38,12 @@ export type Observation = {
 /** The headers of a client's request as they go to the control plane. */
 export function upstreamHeaders(
   headers: IncomingHttpHeaders,
-  { client, baseUrl }: Observation,
+  { client, baseUrl, httpVersion }: Observation,
   credential: string,
 ): OutgoingHttpHeaders {
   const observed: OutgoingHttpHeaders = {
     authorization: `Bearer ${credential}`,
+    via: viaUs(headers.via, httpVersion),
     [RELAY_HEADER.CLIENT_IP]: client.ip,
     [RELAY_HEADER.BASE_URL]: baseUrl,
   };
@@ -51,7 +57,17 @@ export function upstreamHeaders(
 
 /** The headers of the control plane's answer as they go to a client. */
 export function clientHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
-  return endToEnd(headers, NOT_FOR_CLIENTS);
+  return { ...endToEnd(headers, NOT_FOR_CLIENTS), via: viaUs(headers.via, "1.1") };
+}
+
+/** Whether a request has come through a relay already: the control plane's address leads back here. */
+export function isLoop({ via }: IncomingHttpHeaders): boolean {
+  return via !== undefined && via.split(",").some((hop) => hop.trim().split(/[ \t]+/)[1] === PSEUDONYM);
+}
+
+function viaUs(earlier: string | undefined, httpVersion: string): string {
+  const us = `${httpVersion} ${PSEUDONYM}`;
+  return earlier === undefined ? us : `${earlier}, ${us}`;
 }
 
 function endToEnd(headers: IncomingHttpHeaders, dropped: RegExp): OutgoingHttpHeaders {

@@ -1,10 +1,11 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Logger } from "pino";
 
 import type { Ipv4 } from "../../core/addresses.ts";
 import { NetError } from "../net/errors.ts";
 import type { HandleRequest } from "./handle-request.ts";
+import { MAX_BODY_BYTES } from "./upstream.ts";
 
 /** One address that the relay answers HTTP on. */
 export type HttpListener = { readonly interface: string; readonly address: Ipv4; readonly port: number };
@@ -42,6 +43,11 @@ export async function startHttpServer(
 }
 
 function configureServer(interfaceName: string, handle: HandleRequest, log: Logger): Server {
+  const latest = new WeakMap<Socket, ServerResponse>();
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
+    latest.set(request.socket, response);
+    handle(request, response, interfaceName);
+  };
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -50,17 +56,28 @@ function configureServer(interfaceName: string, handle: HandleRequest, log: Logg
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: 2000,
     },
-    (request, response) => handle(request, response, interfaceName),
+    take,
   );
   server.timeout = IDLE_TIMEOUT_MS;
   server.maxConnections = MAX_CONNECTIONS;
   server.maxHeadersCount = 64;
+  server.on("checkContinue", (request, response) => {
+    // One that announces too much is answered without having to send it.
+    if (Number(request.headers["content-length"] ?? 0) <= MAX_BODY_BYTES) response.writeContinue();
+    take(request, response);
+  });
   server.on("connect", (_request, socket: Socket) => {
     endWith(socket, "405 Method Not Allowed");
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     log.debug({ code: error.code, ip: socket.remoteAddress }, "a malformed request");
-    endWith(socket, CLIENT_ERRORS[error.code ?? ""] ?? "400 Bad Request");
+    const response = latest.get(socket);
+    // In mid-answer the client would take what we say of its next request for a part of this one's.
+    if (response?.headersSent && !response.writableEnded) socket.destroy();
+    // It has its answer, and was told that the connection ends.
+    else if (response?.headersSent && !(response.req.complete && response.shouldKeepAlive))
+      socket.destroySoon();
+    else endWith(socket, CLIENT_ERRORS[error.code ?? ""] ?? "400 Bad Request");
   });
   return server;
 }

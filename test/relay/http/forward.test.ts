@@ -25,6 +25,7 @@ describe("what goes to the control plane", () => {
       "pxedge-client-mac-source": "lease",
       "pxedge-interface": "lo",
       "pxedge-base-url": relay.url,
+      via: "1.1 pxedge",
       host: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
       connection: "keep-alive",
     });
@@ -85,6 +86,7 @@ describe("what goes to the control plane", () => {
       "pxedge-interface",
       "range",
       "user-agent",
+      "via",
     ]);
     expect(headers.authorization).toBe(`Bearer ${CREDENTIAL}`);
     expect(headers["pxedge-client-mac"]).toBe(CLIENT_MAC);
@@ -191,7 +193,13 @@ describe("what comes back", () => {
     const relay = await startRelayHttp(url);
     const { headers } = await ask(`${relay.url}/a/capability/preseed.cfg`);
     expect(relay.revisions).toEqual(["42"]);
-    expect(Object.keys(headers).sort()).toEqual(["cache-control", "connection", "date", "transfer-encoding"]);
+    expect(Object.keys(headers).sort()).toEqual([
+      "cache-control",
+      "connection",
+      "date",
+      "transfer-encoding",
+      "via",
+    ]);
   });
 
   test("the first bytes arrive before the last are sent", async () => {
