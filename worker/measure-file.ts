@@ -3,7 +3,7 @@ import { IMAGE_CHUNK_BYTES } from "../core/relay-protocol/image-manifest.ts";
 
 /** Size and SHA-256 of a stream, of the whole and of each MiB, hexadecimal. */
 export async function measureFile(
-  stream: ReadableStream<Uint8Array>,
+  stream: AsyncIterable<Uint8Array>,
 ): Promise<{ sizeBytes: number; sha256: string; chunks: string[] }> {
   const whole = new crypto.DigestStream("SHA-256");
   const writer = whole.getWriter();

@@ -1,4 +1,5 @@
 import type { Profile, Variables } from "../core/boot/model.ts";
+import { parseTemplate } from "../core/render/parse.ts";
 import type { Actor } from "./access.ts";
 import { controlObject, type Env } from "./env.ts";
 import { ProblemError, type FieldError } from "./problem.ts";
@@ -48,7 +49,7 @@ async function takeSecrets(
   { profile, site, by }: { profile: string; site: string; by: Actor },
 ): Promise<Record<string, string>> {
   const wanted = Object.entries(templates).flatMap(([template, { text }]) =>
-    secretNames(text).map((name) => ({ template, name })),
+    secretNames(parseTemplate(text)).map((name) => ({ template, name })),
   );
   if (wanted.length === 0) return {};
   const names = [...new Set(wanted.map(({ name }) => name))];

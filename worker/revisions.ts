@@ -11,10 +11,15 @@ export type RevisionKind = "profile" | "template" | "image";
  */
 export async function putRevision(kv: KVNamespace, kind: RevisionKind, document: unknown): Promise<string> {
   const json = canonicalJson(document);
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${kind}\n${json}`));
-  const revision = formatHex(new Uint8Array(digest).subarray(0, 16));
+  const revision = await hashContent(`${kind}\n${json}`);
   await kv.put(key(kind, revision), json);
   return revision;
+}
+
+/** 128 bits of a text's SHA-256, hexadecimal: what equal content is known by. */
+export async function hashContent(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return formatHex(new Uint8Array(digest).subarray(0, 16));
 }
 
 /** `null` where KV does not have it: it does not exist, or has not arrived here yet. */

@@ -1,5 +1,6 @@
 import { formatBase64Url, parseBase64Url } from "../core/bytes.ts";
 import { PxedgeError } from "../core/errors.ts";
+import { fail, ok, type Result } from "./problem.ts";
 
 const encoder = new TextEncoder();
 
@@ -35,7 +36,7 @@ export async function sealSecret(
 }
 
 /** @throws SecretError */
-export async function openSecret(secretKeys: string, name: string, sealed: string): Promise<string> {
+async function openSecret(secretKeys: string, name: string, sealed: string): Promise<string> {
   const [kid, iv, data] = sealed.split(".");
   const entry = (await importKeys(secretKeys)).find((key) => key.kid === kid);
   const [ivBytes, dataBytes] = [parseBase64Url(iv ?? ""), parseBase64Url(data ?? "")];
@@ -54,15 +55,20 @@ export async function openSecret(secretKeys: string, name: string, sealed: strin
   }
 }
 
-/** @throws SecretError naming the first of them that cannot be read */
+/** Decrypts secrets by name; `unavailable`, naming the first of them that cannot be read. */
 export async function openSecrets(
   secretKeys: string,
   sealed: Readonly<Record<string, string>>,
-): Promise<Record<string, string>> {
+): Promise<Result<Record<string, string>>> {
   const entries = Object.entries(sealed).map(
     async ([name, text]) => [name, await openSecret(secretKeys, name, text)] as const,
   );
-  return Object.fromEntries(await Promise.all(entries));
+  try {
+    return ok(Object.fromEntries(await Promise.all(entries)));
+  } catch (error) {
+    if (error instanceof SecretError) return fail("unavailable", error.message);
+    throw error;
+  }
 }
 
 function associatedData(name: string): Uint8Array {

@@ -1,13 +1,15 @@
 import { formatHex } from "../core/bytes.ts";
+import { PxedgeError } from "../core/errors.ts";
 import type { ByteRange } from "./deliver-file.ts";
+import { measureFile } from "./measure-file.ts";
 import type { UpstreamFile } from "./site-object/pinned.ts";
 
 /** Mirrors send a client to a nearer one; more hops than these are a loop. */
 const MAX_REDIRECTS = 3;
 
-/** Why an upstream gave nothing usable; for the log, a client sees 503. */
-export class UpstreamError extends Error {
-  override readonly name = "UpstreamError";
+/** Why an upstream gave nothing usable: told to whoever puts an image; a machine sees 503. */
+export class UpstreamError extends PxedgeError {
+  readonly code = "UPSTREAM_UNUSABLE";
 }
 
 /**
@@ -39,13 +41,42 @@ export async function openUpstream(
   origins: readonly string[],
   range: ByteRange | null,
 ): Promise<ReadableStream<Uint8Array>> {
+  const body = await openUnverified(file, origins, range);
+  return range === null ? body.pipeThrough(verifying(file)) : body;
+}
+
+/**
+ * Reads a file once where it lives, and returns the hash of each MiB. No more of
+ * it is held than that.
+ *
+ * @throws UpstreamError also where its size or its hash is another one
+ */
+export async function measureUpstream(
+  file: Omit<UpstreamFile, "chunks">,
+  origins: readonly string[],
+): Promise<string[]> {
+  const body = await openUnverified(file, origins, null);
+  const { sizeBytes, sha256, chunks } = await measureFile(atMost(body, file.sizeBytes));
+  if (sizeBytes !== file.sizeBytes) {
+    throw new UpstreamError(`the file has ${sizeBytes} bytes, not ${file.sizeBytes}`);
+  }
+  if (sha256 !== file.sha256) throw new UpstreamError(`the file has the hash ${sha256}, not ${file.sha256}`);
+  return chunks;
+}
+
+/** What it sends, whole or in part, before anybody has looked at its bytes. */
+async function openUnverified(
+  file: Omit<UpstreamFile, "chunks">,
+  origins: readonly string[],
+  range: ByteRange | null,
+): Promise<ReadableStream<Uint8Array>> {
   const response = await fetchAllowed(file.url, origins, range);
   const problem = findProblem(response, file, range);
   if (problem !== null || response.body === null) {
     await response.body?.cancel();
     throw new UpstreamError(`${new URL(file.url).origin} ${problem ?? "sent no body"}`);
   }
-  return range === null ? response.body.pipeThrough(verifying(file)) : response.body;
+  return response.body;
 }
 
 async function fetchAllowed(
@@ -61,7 +92,9 @@ async function fetchAllowed(
     if (!origins.includes(origin) || !isPublicOrigin(origin)) {
       throw new UpstreamError(`${origin} is not among the origins of the image`);
     }
-    const response = await fetch(url, { headers, redirect: "manual" });
+    const response = await fetch(url, { headers, redirect: "manual" }).catch((cause: unknown) => {
+      throw new UpstreamError(`${origin} cannot be reached`, { cause });
+    });
     const location = response.headers.get("location");
     if (response.status < 300 || response.status > 399 || location === null) return response;
     await response.body?.cancel();
@@ -73,7 +106,7 @@ async function fetchAllowed(
 
 function findProblem(
   response: Response,
-  { sizeBytes }: UpstreamFile,
+  { sizeBytes }: Pick<UpstreamFile, "sizeBytes">,
   range: ByteRange | null,
 ): string | null {
   const expected = range === null ? 200 : 206;
@@ -85,6 +118,24 @@ function findProblem(
   if (range === null) return null;
   const contentRange = `bytes ${range.offset}-${range.offset + range.length - 1}/${sizeBytes}`;
   return response.headers.get("content-range") === contentRange ? null : "sent another range";
+}
+
+/** Gives a stream up that is longer than it should be. */
+async function* atMost(stream: ReadableStream<Uint8Array>, sizeBytes: number): AsyncGenerator<Uint8Array> {
+  let seen = 0;
+  const pieces = stream[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await pieces.next().catch((cause: unknown) => {
+      throw new UpstreamError(`the upstream broke off after ${seen} of ${sizeBytes} bytes`, { cause });
+    });
+    if (next.done) return;
+    seen += next.value.length;
+    if (seen > sizeBytes) {
+      await pieces.return?.();
+      throw new UpstreamError(`the upstream sends more than ${sizeBytes} bytes`);
+    }
+    yield next.value;
+  }
 }
 
 /** Lets bytes pass but for the last ones, which wait for the hash of all. */

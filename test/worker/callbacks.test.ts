@@ -1,7 +1,7 @@
 import { reset, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { siteObject } from "../../worker/env.ts";
-import { capabilityOf, createProfiles, createSite, done, env, type TestRelay } from "./control-plane.ts";
+import { api, capabilityOf, createProfiles, createSite, done, env, type TestRelay } from "./control-plane.ts";
 
 const MAC = "52:54:00:00:00:01";
 const OTHER = "52:54:00:00:00:03";
@@ -80,6 +80,18 @@ describe("an end that time brings is said once, whoever looks first", () => {
     await first();
     expect(await attempt()).toMatchObject({ state: "expired" });
     for (const again of [ask["a script"], ask["the alarm"], ask["a script"]]) await again();
+    expect(await events("expired")).toHaveLength(1);
+  });
+
+  test("an order that expired keeps nobody from deleting its machine", async () => {
+    const node1 = "/sites/lab/machines/node1";
+    await done("POST", `${node1}/arm`, { profile: "debian-12", ttlSeconds: 600 });
+    expect(await api("DELETE", node1)).toMatchObject({
+      status: 409,
+      json: { type: "urn:pxedge:problem:attempt-active" },
+    });
+    vi.setSystemTime(Date.now() + 601_000);
+    expect((await api("DELETE", node1)).status).toBe(204);
     expect(await events("expired")).toHaveLength(1);
   });
 

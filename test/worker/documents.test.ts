@@ -205,6 +205,50 @@ describe("sites", () => {
   });
 });
 
+describe("a template's examples", () => {
+  const put = async (...lines: string[]) =>
+    await api("PUT", "/templates/examples", { text: ["---", "kind: shell", ...lines, ""].join("\n") });
+  const head = [
+    "description: x",
+    "variables:",
+    "  disk: { type: string, required: true }",
+    "  size: { type: number }",
+    "examples:",
+  ];
+
+  test("are rendered when it is put: what fails is named by its place", async () => {
+    const fits = await put(
+      ...head,
+      "  one: { disk: /dev/sda, size: 3 }",
+      "---",
+      "d={{disk}} s={{size}} {{machine.serial}} {{urls.tree}} {{secret.rootHash}}",
+    );
+    expect(fits.status, fits.text).toBe(201);
+    const wrong = await put(
+      ...head,
+      "  none: { size: 3 }",
+      '  breaks: { disk: "a\\0b", size: 3 }',
+      "---",
+      "d={{disk}}",
+      "s={{size}} {{undeclared}}",
+    );
+    expect(wrong.status).toBe(422);
+    const errors = wrong.json.errors as { field: string; message: string }[];
+    expect(errors).toContainEqual({
+      field: "text:1:1",
+      message: 'example "none": variable disk is required',
+    });
+    expect(errors).toContainEqual({
+      field: "text:12:12",
+      message: 'example "none": variable undeclared resolves to nothing',
+    });
+    expect(errors).toContainEqual({
+      field: "text:11:3",
+      message: expect.stringContaining('example "breaks": value of disk cannot be rendered'),
+    });
+  });
+});
+
 describe("rollback", () => {
   test("moves the head to an earlier revision; who and when is told", async () => {
     const text = (word: string) => `---\nkind: shell\ndescription: x\n---\necho ${word}\n`;

@@ -202,7 +202,11 @@ describe("images that live elsewhere", () => {
 
   async function upstreamKernel(more: object = {}): Promise<string> {
     const file = { url: `${ORIGIN}/linux`, sha256: await sha256Of(bytes), sizeBytes: bytes.length, ...more };
+    const inPlace = replies.get(file.url);
+    replies.set(file.url, () => new Response(bytes));
     await done("PUT", "/images/mirrored", { origins: [ORIGIN], files: { linux: file } });
+    if (inPlace !== undefined) replies.set(file.url, inPlace);
+    asked.length = 0;
     return (await kernelUrls("mirrored")).direct;
   }
 
@@ -225,6 +229,66 @@ describe("images that live elsewhere", () => {
     expect(asked[1]!.headers.get("range")).toBe("bytes=10-19");
     expect((await fetchWith({}, url, { method: "HEAD" })).headers.get("content-length")).toBe("4000");
     expect(asked).toHaveLength(2);
+  });
+
+  test("a PUT reads a file once, through redirects, and relays get the hash of each MiB", async () => {
+    const large = new Uint8Array((1 << 20) + 5).map((_, i) => i % 249);
+    const sha256 = await sha256Of(large);
+    replies.set(
+      `${ORIGIN}/initrd`,
+      () => new Response(null, { status: 302, headers: { location: "/pool" } }),
+    );
+    replies.set(`${ORIGIN}/pool`, () => new Response(large));
+    const image = {
+      origins: [ORIGIN],
+      files: { initrd: { url: `${ORIGIN}/initrd`, sha256, sizeBytes: large.length } },
+    };
+    const { revision } = await done("PUT", "/images/mirrored", image);
+    expect(asked.map(({ url }) => url)).toEqual([`${ORIGIN}/initrd`, `${ORIGIN}/pool`]);
+    const manifest = await request("GET", `/relay/v1/images/${revision}`, { token: relay.credential });
+    const chunks = [await sha256Of(large.slice(0, 1 << 20)), await sha256Of(large.slice(1 << 20))];
+    expect(manifest.json.files.initrd).toEqual({ sizeBytes: large.length, sha256, chunks });
+    // What was read is not read again, and the same document is the same revision.
+    expect((await done("PUT", "/images/mirrored", image)).revision).toBe(revision);
+    expect(asked).toHaveLength(2);
+  });
+
+  test("a PUT refuses every file that is not what it is said to be, by path and URL", async () => {
+    replies.set(`${ORIGIN}/short`, () => new Response(bytes.slice(1)));
+    replies.set(`${ORIGIN}/long`, () => new Response(new Blob([bytes, bytes]).stream()));
+    replies.set(`${ORIGIN}/other`, () => new Response(bytes.slice().fill(7)));
+    replies.set(`${ORIGIN}/broken`, () => {
+      const broken = new ReadableStream({
+        pull(controller) {
+          controller.error(new Error("reset"));
+        },
+      });
+      return new Response(broken);
+    });
+    replies.set(
+      `${ORIGIN}/elsewhere`,
+      () => new Response(null, { status: 302, headers: { location: "https://169.254.169.254/" } }),
+    );
+    const sha256 = await sha256Of(bytes);
+    const names = ["short", "long", "other", "missing", "broken", "elsewhere"];
+    const files = Object.fromEntries(
+      names.map((name) => [name, { url: `${ORIGIN}/${name}`, sha256, sizeBytes: bytes.length }]),
+    );
+    const reply = await api("PUT", "/images/wrong", { origins: [ORIGIN], files });
+    expect(reply.status).toBe(422);
+    const errors = reply.json.errors as { field: string; message: string }[];
+    expect(errors.map(({ field }) => field)).toEqual(names.map((name) => `files.${name}.url`));
+    const said = errors.map(({ message }) => message.replace(/^https:\S+ /, ""));
+    expect(said).toEqual([
+      expect.stringMatching(/(sent|has) 3999 bytes, not 4000/),
+      "the upstream sends more than 4000 bytes",
+      expect.stringMatching(/^the file has the hash [0-9a-f]{64}, not /),
+      `${ORIGIN} answered 404, not 200`,
+      "the upstream broke off after 0 of 4000 bytes",
+      "https://169.254.169.254 is not among the origins of the image",
+    ]);
+    for (const [i, name] of names.entries()) expect(errors[i]!.message).toContain(`${ORIGIN}/${name}`);
+    expect((await api("GET", "/images/wrong")).status).toBe(404);
   });
 
   test("bytes that are not the manifest's never arrive whole", async () => {

@@ -1,8 +1,8 @@
 import { reset, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
-import { controlObject } from "../../worker/env.ts";
-import { openSecret, sealSecret } from "../../worker/secret-box.ts";
+import { controlObject, siteObject } from "../../worker/env.ts";
+import { openSecrets, sealSecret } from "../../worker/secret-box.ts";
 import {
   api,
   capabilityOf,
@@ -81,6 +81,44 @@ describe("arming several machines", () => {
     expect([first.status, second.status]).toEqual([201, 200]);
     const ids = (reply: typeof first) => reply.json.items.map((item: { id: string }) => item.id);
     expect(ids(second)).toEqual(ids(first));
+  });
+
+  test("with the same Idempotency-Key and another body is refused, and arms nothing", async () => {
+    await putMachines(3);
+    const order = (body: object) => armSite(body, { "idempotency-key": "k" });
+    expect((await order({ ids: ["m1"] })).status).toBe(201);
+    const other = await order({ ids: ["m2"] });
+    expect(other).toMatchObject({
+      status: 422,
+      json: { type: "urn:pxedge:problem:idempotency-mismatch", errors: [{ field: "Idempotency-Key" }] },
+    });
+    expect(await stateOf("m2")).toBeUndefined();
+    // What a default says is the same order, said or not.
+    expect((await order({ ids: ["m1"], retries: 0 })).status).toBe(200);
+    const single = (body: object) =>
+      api("POST", "/sites/lab/machines/m3/arm", body, { "idempotency-key": "k" });
+    expect((await single({ profile: "debian-12" })).status).toBe(201);
+    expect((await single({ profile: "debian-12", retries: 1 })).status).toBe(422);
+    expect((await single({ profile: "debian-12" })).status).toBe(200);
+  });
+
+  test("hold one copy of what they pin, until none of them is active", async () => {
+    await putMachines(3);
+    await armSite({ selector: "rack=r1" });
+    const site = siteObject(env, (await done("GET", "/sites/lab")).id);
+    const count = () =>
+      runInDurableObject(
+        site,
+        (_, { storage }) => storage.sql.exec("SELECT hash FROM pins").toArray().length,
+      );
+    expect(await count()).toBe(1);
+    for (const name of ["m1", "m2"]) await done("POST", `/sites/lab/machines/${name}/disarm`);
+    await runInDurableObject(site, (instance) => instance.alarm());
+    expect(await count()).toBe(1);
+    expect(await relay.script(MAC)).not.toContain("kernel");
+    await done("POST", "/sites/lab/machines/m3/disarm");
+    await runInDurableObject(site, (instance) => instance.alarm());
+    expect(await count()).toBe(0);
   });
 });
 
@@ -213,14 +251,49 @@ describe("secrets", () => {
     const stored = await runInDurableObject(controlObject(env), (_, { storage }) =>
       storage.sql.exec<{ sealed: string }>("SELECT sealed FROM secrets").one(),
     );
-    expect(await openSecret(newest!, "rootPassword", stored.sealed)).toBe(VALUE);
+    expect(await openSecrets(newest!, { rootPassword: stored.sealed })).toEqual({
+      ok: true,
+      value: { rootPassword: VALUE },
+    });
     const capability = capabilityOf(await relay.script(MAC));
     expect((await relay.ask(MAC, "GET", `/a/${capability}/answer.sh`)).text).toContain("canary");
   });
 
+  test("whose key is gone keep the machine waiting, commit nothing, and the timeline says why", async () => {
+    await done("POST", "/sites/lab/machines/m1/arm", { profile: "debian-12" });
+    const answer = `/a/${capabilityOf(await relay.script(MAC))}/answer.sh`;
+    const site = siteObject(env, (await done("GET", "/sites/lab")).id);
+    const changeKey = (from: string, to: string) =>
+      runInDurableObject(site, (_, { storage }) => {
+        storage.sql.exec("UPDATE pins SET document = replace(document, ?, ?)", `"${from}.`, `"${to}.`);
+      });
+    await changeKey("s2", "s9");
+    expect((await relay.ask("52:54:00:00:00:99", "GET", answer)).status).toBe(404);
+    const reply = await relay.ask(MAC, "GET", answer);
+    expect(reply).toMatchObject({ status: 503, json: { type: "urn:pxedge:problem:unavailable" } });
+    expect(reply.headers.get("retry-after")).toBe("2");
+    expect(await stateOf("m1")).toBe("booting");
+    const { items } = await done("GET", "/sites/lab/machines/m1/timeline");
+    expect(items.at(-1)).toMatchObject({
+      stage: "answer",
+      name: "refused",
+      detail: { reason: "secret-unreadable", message: expect.stringContaining("rootPassword") },
+    });
+    await changeKey("s9", "s2");
+    expect((await relay.ask(MAC, "GET", answer)).text).toContain("canary");
+
+    await runInDurableObject(controlObject(env), (_, { storage }) => {
+      storage.sql.exec("UPDATE secrets SET sealed = replace(sealed, 's2.', 's9.')");
+    });
+    await putMachines(2);
+    const refusal = { status: 503, json: { detail: expect.stringContaining("secret rootPassword") } };
+    expect(await api("POST", "/sites/lab/machines/m2/arm", { profile: "debian-12" })).toMatchObject(refusal);
+    expect(await api("POST", "/keys/rotate")).toMatchObject(refusal);
+  });
+
   test("do not decrypt under another name, changed by a byte, or without their key", async () => {
     const { sealed } = await sealSecret(env.SECRET_KEYS, "a", VALUE);
-    expect(await openSecret(env.SECRET_KEYS, "a", sealed)).toBe(VALUE);
+    expect(await openSecrets(env.SECRET_KEYS, { a: sealed })).toEqual({ ok: true, value: { a: VALUE } });
     const [kid, iv, data] = sealed.split(".");
     const changed = `${kid}.${iv}.${data!.startsWith("A") ? "B" : "A"}${data!.slice(1)}`;
     for (const [name, text] of [
@@ -229,8 +302,9 @@ describe("secrets", () => {
       ["a", `s9.${iv}.${data}`],
       ["a", "nonsense"],
     ] as const) {
-      await expect(openSecret(env.SECRET_KEYS, name, text)).rejects.toMatchObject({
-        code: "SECRET_UNREADABLE",
+      expect(await openSecrets(env.SECRET_KEYS, { [name]: text })).toMatchObject({
+        ok: false,
+        problem: { type: "unavailable", detail: expect.stringContaining(`secret ${name} `) },
       });
     }
   });
@@ -352,6 +426,33 @@ describe("attestation", () => {
     expect((await ask(answer, "10.1.1.1", "52:54:00:00:00:99")).status).toBe(404);
     expect((await ask(answer, "10.9.1.1")).status).toBe(404);
     expect((await ask(answer, "10.1.1.1")).status).toBe(200);
+  });
+
+  test("a capability is good only the way it was handed out: directly, or by a relay", async () => {
+    await putMachines(1);
+    await done("PUT", "/sites/lab", {
+      attestation: [{ cidr: "10.0.0.0/8", mode: "preferred" }],
+      directInstall: true,
+    });
+    const { token } = await done("POST", "/sites/lab/boot-tokens", {});
+    const direct = (path: string) => request("GET", `/s/${token}${path}`);
+    await done("POST", "/sites/lab/machines/m1/arm", { profile: "debian-12" });
+    const script = `/boot/${MAC}/script.ipxe`;
+
+    const claimed = `/a/${capabilityOf((await ask(script, "10.1.1.1")).text)}/answer.sh`;
+    expect((await direct(claimed)).status).toBe(404);
+    const observed = `/a/${capabilityOf((await ask(script, "10.1.1.1", MAC)).text)}/answer.sh`;
+    expect((await direct(observed)).status).toBe(404);
+    const handedOut = `/a/${capabilityOf((await direct(script)).text)}/answer.sh`;
+    expect((await ask(handedOut, "10.1.1.1")).status).toBe(404);
+    expect((await ask(handedOut, "10.1.1.1", MAC)).status).toBe(404);
+    expect(await stateOf("m1")).toBe("booting");
+    const { items } = await done("GET", "/sites/lab/machines/m1/timeline");
+    const reasons = items.flatMap((event: { name: string; detail: { reason?: string } }) =>
+      event.name === "refused" ? [event.detail.reason] : [],
+    );
+    expect(reasons.slice(-2)).toEqual(["handed-out-directly", "handed-out-directly"]);
+    expect((await direct(handedOut)).status).toBe(200);
   });
 
   test("networks must be networks", async () => {

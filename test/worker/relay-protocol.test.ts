@@ -1,5 +1,5 @@
 import { reset } from "cloudflare:test";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import type { BootEvent } from "../../core/relay-protocol/events.ts";
 import { api, createSite, createProfiles, done, request, sha256Of, upload } from "./control-plane.ts";
 
@@ -51,11 +51,14 @@ test("a relay gets an image's manifest, with the hashes of its chunks and nothin
   const whole = new Uint8Array([...chunk, ...rest]);
   const stored = await upload("tree", "big", [whole]);
   const url = "https://mirror.example.org/linux";
-  const elsewhere = { url, sizeBytes: 7, sha256: "ab".repeat(32) };
+  const sha256 = await sha256Of(rest);
+  const elsewhere = { url, sizeBytes: rest.length, sha256 };
+  vi.stubGlobal("fetch", async () => new Response(rest));
   const { revision } = await done("PUT", "/images/tree", {
     files: { big: { sha256: stored }, "a/linux": elsewhere },
     origins: ["https://mirror.example.org"],
   });
+  vi.unstubAllGlobals();
 
   const manifest = (token: string, name = revision) => request("GET", `/relay/v1/images/${name}`, { token });
   const reply = await manifest(relay.credential);
@@ -66,7 +69,7 @@ test("a relay gets an image's manifest, with the hashes of its chunks and nothin
         sha256: stored,
         chunks: [await sha256Of(chunk), await sha256Of(rest)],
       },
-      "a/linux": { sizeBytes: 7, sha256: "ab".repeat(32) },
+      "a/linux": { sizeBytes: rest.length, sha256, chunks: [sha256] },
     },
   });
   expect(reply.headers.get("pxedge-state")).toMatch(/^\d+$/);

@@ -7,7 +7,7 @@ import { type Precondition } from "../precondition.ts";
 import { fail, ok, type Result } from "../problem.ts";
 import type { RevisionKind } from "../revisions.ts";
 import type { SiteSettings } from "../schemas.ts";
-import { openSecret, sealSecret } from "../secret-box.ts";
+import { openSecrets, sealSecret } from "../secret-box.ts";
 import type { StoredFile } from "../site-object/pinned.ts";
 import { listAudit, recordAudit, type AuditDetail, type AuditEntry } from "./audit.ts";
 import {
@@ -216,19 +216,17 @@ export class ControlObject extends DurableObject<Env> {
   }
 
   /** Encrypts every secret with the first key. Idempotent: one that has it already is left alone. */
-  async rotateSecrets(): Promise<{ total: number; resealed: number }> {
+  async rotateSecrets(): Promise<Result<{ total: number; resealed: number }>> {
     const names = listSecrets(this.sql, "", -1).map(({ name }) => name);
     let resealed = 0;
     for (const [name, before] of Object.entries(sealedSecrets(this.sql, names))) {
-      const after = await sealSecret(
-        this.env.SECRET_KEYS,
-        name,
-        await openSecret(this.env.SECRET_KEYS, name, before),
-      );
+      const opened = await openSecrets(this.env.SECRET_KEYS, { [name]: before });
+      if (!opened.ok) return opened;
+      const after = await sealSecret(this.env.SECRET_KEYS, name, opened.value[name]!);
       if (before.startsWith(`${after.kid}.`)) continue;
       if (resealSecret(this.sql, name, before, after)) resealed += 1;
     }
-    return { total: names.length, resealed };
+    return ok({ total: names.length, resealed });
   }
 
   // --- The audit log -------------------------------------------------------------

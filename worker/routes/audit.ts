@@ -3,6 +3,7 @@ import { LOG_PAGE } from "../api/parameters.ts";
 import { auditLogSchema, rotatedSchema } from "../api/responses/access.ts";
 import { controlObject } from "../env.ts";
 import { logJson } from "../http.ts";
+import { unwrap } from "../problem.ts";
 
 /** `/api/v1/audit` and `/api/v1/keys`. */
 export const auditRoutes = new ApiRoutes()
@@ -30,7 +31,7 @@ export const auditRoutes = new ApiRoutes()
       responses: { 200: { description: "How many there are, and how many changed", schema: rotatedSchema } },
     },
     async (c) => {
-      const secrets = await controlObject(c.env).rotateSecrets();
+      const secrets = unwrap(await controlObject(c.env).rotateSecrets());
       c.set("auditDetail", { ...secrets });
       return c.json({ secrets });
     },

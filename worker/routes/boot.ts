@@ -79,6 +79,10 @@ bootRoutes.on(["GET", "HEAD", "POST"], "/a/:capability/:file{.+}", async (c) => 
     }),
   );
   if (outcome.kind === "refused") return refused();
+  if (outcome.kind === "unavailable") {
+    const detail = "the answer cannot be made at the moment; the machine's timeline says why";
+    throw new ProblemError({ type: "unavailable", detail });
+  }
   const body = new TextEncoder().encode(outcome.text);
   return c.body(body as Uint8Array<ArrayBuffer>, 200, {
     "content-type": "text/plain; charset=utf-8",

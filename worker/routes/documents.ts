@@ -12,7 +12,7 @@ import { pageJson, preconditionOf } from "../http.ts";
 import { resolveReferences } from "../pin.ts";
 import { unwrap } from "../problem.ts";
 import { profileSchema, rollbackSchema, templateSchema } from "../schemas.ts";
-import { checkTemplateText } from "../site-object/render.ts";
+import { checkTemplateText } from "../check-template.ts";
 import { rollBack, showDocument, storeDocument } from "../stored-documents.ts";
 
 /** What a PUT of a document answers. */

@@ -8,6 +8,8 @@ import { pageJson, type AppContext } from "../http.ts";
 import { pinProfile } from "../pin.ts";
 import { ProblemError, unwrap } from "../problem.ts";
 import { armSchema, siteArmSchema } from "../schemas.ts";
+import { canonicalJson, hashContent } from "../revisions.ts";
+import type { IdempotencyKey } from "../site-object/idempotency.ts";
 import type { ArmOrder } from "../site-object/orders.ts";
 import { requireSite } from "./sites.ts";
 
@@ -32,7 +34,8 @@ export const orderRoutes = new ApiRoutes()
     async (c, { params, body: order }) => {
       const site = await requireSite(c, params.site);
       const { machine } = unwrap(await siteObject(c.env, site.id).getMachine(params.id));
-      const [repeated] = await repeatedOrder(c, site.id, machine.id);
+      const idempotency = await idempotencyOf(c, order);
+      const [repeated] = await repeatedOrder(c, site.id, machine.id, idempotency);
       if (repeated !== undefined) return c.json(formatAttempt(repeated), 200);
       const profile = order.profile ?? machine.profile;
       if (profile === undefined) {
@@ -41,7 +44,7 @@ export const orderRoutes = new ApiRoutes()
       }
       const { supersede } = order;
       const resolved = {
-        ...(await resolve(c, site.name, { ...order, profile })),
+        ...(await resolve(c, site.name, { ...order, profile }, idempotency)),
         ...(supersede !== undefined && { supersede }),
       };
       const { attempt, created } = unwrap(await siteObject(c.env, site.id).arm(machine.id, resolved));
@@ -110,9 +113,10 @@ export const orderRoutes = new ApiRoutes()
     },
     async (c, { params, body: order }) => {
       const site = await requireSite(c, params.site);
-      const repeated = await repeatedOrder(c, site.id, null);
+      const idempotency = await idempotencyOf(c, order);
+      const repeated = await repeatedOrder(c, site.id, null, idempotency);
       if (repeated.length > 0) return c.json({ items: repeated.map(formatAttempt) }, 200);
-      const resolved = await resolve(c, site.name, order);
+      const resolved = await resolve(c, site.name, order, idempotency);
       const target = order.selector === undefined ? { ids: order.ids ?? [] } : { labels: order.selector };
       const { attempts, created } = unwrap(await siteObject(c.env, site.id).armMany(target, resolved));
       c.set("auditDetail", { machines: attempts.length, profile: order.profile, created });
@@ -125,25 +129,32 @@ async function resolve(
   c: AppContext,
   site: string,
   order: Omit<z.output<typeof armSchema>, "profile" | "supersede"> & { profile: string },
+  idempotency: IdempotencyKey | undefined,
 ): Promise<ArmOrder> {
   const { profile, variables, ttlSeconds, retries, confirmCount } = order;
   const by = c.get("caller");
-  const idempotencyKey = idempotencyKeyOf(c);
   return {
     pinned: await pinProfile(c.env, { profile, variables, site, by }),
     ttlSeconds,
     retries,
     by: by.name,
     ...(confirmCount !== undefined && { confirmCount }),
-    ...(idempotencyKey !== undefined && { idempotencyKey }),
+    ...(idempotency !== undefined && { idempotency }),
   };
 }
 
-async function repeatedOrder(c: AppContext, siteId: string, machine: string | null) {
-  const key = idempotencyKeyOf(c);
-  return key === undefined ? [] : await siteObject(c.env, siteId).repeatedOrder(machine, key);
+async function repeatedOrder(
+  c: AppContext,
+  siteId: string,
+  machineId: string | null,
+  idempotency: IdempotencyKey | undefined,
+) {
+  if (idempotency === undefined) return [];
+  return unwrap(await siteObject(c.env, siteId).repeatedOrder(machineId, idempotency));
 }
 
-function idempotencyKeyOf(c: AppContext): string | undefined {
-  return c.req.header("idempotency-key")?.slice(0, 200);
+/** The key that the client gave to its order, and what it stands for: the whole body, defaults filled in. */
+async function idempotencyOf(c: AppContext, order: object): Promise<IdempotencyKey | undefined> {
+  const key = c.req.header("idempotency-key")?.slice(0, 200);
+  return key === undefined ? undefined : { key, fingerprint: await hashContent(canonicalJson(order)) };
 }

@@ -2,10 +2,12 @@ import type { Ipv4, Mac } from "../../core/addresses.ts";
 import { COMMIT_FILE, decideAnswer } from "../../core/boot/answer.ts";
 import { attest } from "../../core/boot/decide.ts";
 import type { AnswerFile, Attempt } from "../../core/boot/model.ts";
+import type { EventDetail } from "../../core/relay-protocol/events.ts";
+import { ok, type Result } from "../problem.ts";
 import { openSecrets } from "../secret-box.ts";
 import { namesTree, signTree } from "../tree-url.ts";
 import type { Env } from "../env.ts";
-import { claimedMacOf, findByCapability, firstServedAt, noteServed, saveAttempt } from "./attempts.ts";
+import { capabilityOrigin, findByCapability, firstServedAt, noteServed, saveAttempt } from "./attempts.ts";
 import { takesClaims } from "./claims.ts";
 import { noteBoot } from "./events.ts";
 import { findMachine } from "./machines.ts";
@@ -28,8 +30,8 @@ export type AnswerRequest = {
 
 /** What an answer needs that is opened by an await, so before the transaction that serves it. */
 export type AnswerInputs = {
-  /** In plain, those that this answer names. */
-  readonly secrets: Readonly<Record<string, string>>;
+  /** In plain, those that this answer names; a failure where one cannot be decrypted. */
+  readonly secrets: Result<Readonly<Record<string, string>>>;
   /** The image as a whole, where this answer names it. */
   readonly treePath: string | undefined;
 };
@@ -40,17 +42,22 @@ export async function prepareAnswer(
   env: Env,
   request: Pick<AnswerRequest, "secretHash" | "file">,
 ): Promise<AnswerInputs> {
-  const found = findByCapability(sql, request.secretHash);
-  if (found === null) return { secrets: {}, treePath: undefined };
-  const { attempt, pinned } = found;
+  const { attempt, pinned } = findByCapability(sql, request.secretHash) ?? { pinned: null };
+  if (attempt === undefined || pinned === null) return { secrets: ok({}), treePath: undefined };
   return {
     secrets: await openSecrets(env.SECRET_KEYS, sealedSecretsOf(pinned, request.file)),
     treePath: await treePathOf(sql, env, attempt, pinned, request.file),
   };
 }
 
-/** `refused` is one and the same for every wrong request; the reason is in the event. */
-export type AnswerOutcome = { readonly kind: "served"; readonly text: string } | { readonly kind: "refused" };
+/**
+ * `refused` is one and the same for every wrong request, `unavailable` is a
+ * right one whose answer cannot be made now; the reason is in the event.
+ */
+export type AnswerOutcome =
+  | { readonly kind: "served"; readonly text: string }
+  | { readonly kind: "refused" }
+  | { readonly kind: "unavailable" };
 
 /**
  * Serves an answer. The first one commits the attempt, in the caller's
@@ -64,22 +71,30 @@ export function openAnswer(
 ): AnswerOutcome {
   const { direct, now } = context;
   const site = siteIdentity(sql);
-  const { secrets, treePath } = context.inputs;
+  const { treePath } = context.inputs;
+  const origin = capabilityOrigin(sql, request.secretHash);
   // Where nobody observed it, the capability itself says who asks, and only one that was handed out that way.
   const unobserved = direct || request.observedMac === null;
   const takesClaim = unobserved && takesClaims(site, direct, request.clientIp);
-  const claimedMac = takesClaim ? claimedMacOf(sql, request.secretHash) : null;
+  const claimedMac = takesClaim ? (origin?.claimedMac ?? null) : null;
   const observedMac = unobserved ? claimedMac : request.observedMac;
-  const refuse = (attempt: Attempt | null, reason: string): AnswerOutcome => {
-    const detail = { reason, file: request.file, ...(direct && { via: "direct" }) };
+  const note = (attempt: Attempt | null, reason: string, more: EventDetail = {}): void => {
+    const detail = { reason, file: request.file, ...(direct && { via: "direct" }), ...more };
     noteBoot(sql, attempt, observedMac, { stage: "answer", name: "refused", detail }, now);
+  };
+  const refuse = (attempt: Attempt | null, reason: string): AnswerOutcome => {
+    note(attempt, reason);
     return { kind: "refused" };
   };
 
   const found = findByCapability(sql, request.secretHash);
-  if (found === null) return refuse(null, "unknown-capability");
+  if (found === null || origin === null) return refuse(null, "unknown-capability");
   const { pinned } = found;
   const attempt = passTime(sql, found.attempt, now);
+  // A claim that was taken behind a relay is worth nothing to a stranger with a boot token, nor the other way round.
+  if (origin.direct !== direct)
+    return refuse(attempt, origin.direct ? "handed-out-directly" : "handed-out-by-relay");
+  if (pinned === null) return refuse(attempt, "ended");
   const machine = findMachine(sql, attempt.machineId);
   if (machine === null) return refuse(attempt, "machine-removed");
   const attested = attest(machine, observedMac);
@@ -98,6 +113,11 @@ export function openAnswer(
     return refuse(decision.attempt, decision.kind === "refuse" ? decision.reason : "no-such-file");
   }
 
+  if (!context.inputs.secrets.ok) {
+    note(attempt, "secret-unreadable", { message: context.inputs.secrets.problem.detail });
+    return { kind: "unavailable" };
+  }
+  const secrets = context.inputs.secrets.value;
   const text =
     request.file === COMMIT_FILE
       ? "committed\n"

@@ -3,19 +3,27 @@ import { isActive, isBeforeCommit, nextDeadline } from "../../core/boot/attempt.
 import type { Attempt } from "../../core/boot/model.ts";
 import type { Pinned } from "./pinned.ts";
 
-type Row = { document: string; pinned: string };
+/** An attempt with what it holds; an attempt that has ended may hold nothing any more. */
+export type AttemptWithPins<P extends Pinned | null = Pinned> = {
+  readonly attempt: Attempt;
+  readonly pinned: P;
+};
 
-/** Stores a new attempt. A second active one of a machine violates a unique index. */
-export function insertAttempt(sql: SqlStorage, attempt: Attempt, pinned: Pinned): void {
+/**
+ * Stores a new attempt. A second active one of a machine violates a unique index.
+ *
+ * @param pinHash of what it holds, see `storePins`
+ */
+export function insertAttempt(sql: SqlStorage, attempt: Attempt, pinHash: string): void {
   sql.exec(
-    "INSERT INTO attempts (id, machine_id, armed_at, active, deadline, document, pinned) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO attempts (id, machine_id, armed_at, active, deadline, document, pin) VALUES (?, ?, ?, ?, ?, ?, ?)",
     attempt.id,
     attempt.machineId,
     attempt.armedAt,
     isActive(attempt) ? 1 : 0,
     nextDeadline(attempt),
     JSON.stringify(attempt),
-    JSON.stringify(pinned),
+    pinHash,
   );
 }
 
@@ -30,17 +38,23 @@ export function saveAttempt(sql: SqlStorage, attempt: Attempt): void {
   );
 }
 
-function findAttempt(sql: SqlStorage, id: string): { attempt: Attempt; pinned: Pinned } | null {
-  return one(sql.exec<Row>("SELECT document, pinned FROM attempts WHERE id = ?", id));
+/** An attempt by its id. */
+export function findAttempt(sql: SqlStorage, id: string): Attempt | null {
+  const row = sql.exec<{ document: string }>("SELECT document FROM attempts WHERE id = ?", id).toArray()[0];
+  return row === undefined ? null : (JSON.parse(row.document) as Attempt);
 }
 
-export function findActiveAttempt(
-  sql: SqlStorage,
-  machineId: string,
-): { attempt: Attempt; pinned: Pinned } | null {
-  return one(
-    sql.exec<Row>("SELECT document, pinned FROM attempts WHERE machine_id = ? AND active = 1", machineId),
-  );
+/** A machine's active attempt; what an active one holds is always there. */
+export function findActiveAttempt(sql: SqlStorage, machineId: string): AttemptWithPins | null {
+  const row = sql
+    .exec<{ document: string; pinned: string }>(
+      `SELECT a.document, p.document AS pinned FROM attempts a JOIN pins p ON p.hash = a.pin
+       WHERE a.machine_id = ? AND a.active = 1`,
+      machineId,
+    )
+    .toArray()[0];
+  if (row === undefined) return null;
+  return { attempt: JSON.parse(row.document) as Attempt, pinned: JSON.parse(row.pinned) as Pinned };
 }
 
 /** Newest first; those older than the attempt `after`, where it is given. */
@@ -78,61 +92,62 @@ export function attemptsDue(sql: SqlStorage, now: number): Attempt[] {
     .map((row) => JSON.parse(row.document) as Attempt);
 }
 
-/** What relays may fetch ahead: the pins of every active attempt. */
-export function activePins(sql: SqlStorage): Pinned[] {
-  return sql
-    .exec<{ pinned: string }>("SELECT pinned FROM attempts WHERE active = 1")
-    .toArray()
-    .map((row) => JSON.parse(row.pinned) as Pinned);
-}
-
 /** The next instant at which time changes an attempt, or `null`. */
 export function earliestDeadline(sql: SqlStorage): number | null {
   return sql.exec<{ at: number | null }>("SELECT min(deadline) AS at FROM attempts").one().at;
 }
 
-/**
- * Makes a capability the attempt's only one.
- *
- * @param claimedMac the MAC that the machine named itself by, where no relay observed one
- */
+/** How a capability was handed out: answers are served on no other way. */
+export type CapabilityOrigin = {
+  /** Without a relay. */
+  readonly direct: boolean;
+  /** The MAC that the machine named itself by, where no relay observed one. */
+  readonly claimedMac: Mac | null;
+};
+
+/** Makes a capability the attempt's only one. */
 export function replaceCapability(
   sql: SqlStorage,
   attemptId: string,
   secretHash: string,
-  claimedMac: Mac | null,
+  { direct, claimedMac }: CapabilityOrigin,
 ): void {
   sql.exec("DELETE FROM capabilities WHERE attempt_id = ?", attemptId);
   sql.exec(
-    "INSERT INTO capabilities (secret_hash, attempt_id, claimed_mac) VALUES (?, ?, ?)",
+    "INSERT INTO capabilities (secret_hash, attempt_id, claimed_mac, direct) VALUES (?, ?, ?, ?)",
     secretHash,
     attemptId,
     claimedMac,
+    direct ? 1 : 0,
   );
 }
 
-/** The MAC that a capability was handed out to on its word; `null` where a relay had observed it. */
-export function claimedMacOf(sql: SqlStorage, secretHash: string): Mac | null {
+/** How a capability was handed out; `null` for one that is unknown. */
+export function capabilityOrigin(sql: SqlStorage, secretHash: string): CapabilityOrigin | null {
   const row = sql
-    .exec<{ claimed_mac: Mac | null }>(
-      "SELECT claimed_mac FROM capabilities WHERE secret_hash = ?",
+    .exec<{ claimed_mac: Mac | null; direct: number }>(
+      "SELECT claimed_mac, direct FROM capabilities WHERE secret_hash = ?",
       secretHash,
     )
     .toArray()[0];
-  return row?.claimed_mac ?? null;
+  return row === undefined ? null : { direct: row.direct === 1, claimedMac: row.claimed_mac };
 }
 
 /** The attempt that a capability opens. */
-export function findByCapability(
-  sql: SqlStorage,
-  secretHash: string,
-): { attempt: Attempt; pinned: Pinned } | null {
-  return one(
-    sql.exec<Row>(
-      "SELECT a.document, a.pinned FROM capabilities c JOIN attempts a ON a.id = c.attempt_id WHERE c.secret_hash = ?",
+export function findByCapability(sql: SqlStorage, secretHash: string): AttemptWithPins<Pinned | null> | null {
+  const row = sql
+    .exec<{ document: string; pinned: string | null }>(
+      `SELECT a.document, p.document AS pinned
+       FROM capabilities c JOIN attempts a ON a.id = c.attempt_id LEFT JOIN pins p ON p.hash = a.pin
+       WHERE c.secret_hash = ?`,
       secretHash,
-    ),
-  );
+    )
+    .toArray()[0];
+  if (row === undefined) return null;
+  return {
+    attempt: JSON.parse(row.document) as Attempt,
+    pinned: row.pinned === null ? null : (JSON.parse(row.pinned) as Pinned),
+  };
 }
 
 /** When a file was first served under the attempt's present install, or `null`. */
@@ -159,28 +174,4 @@ export function noteServed(sql: SqlStorage, attempt: Attempt, file: string, now:
     file,
     now,
   );
-}
-
-/** The attempts that an earlier order with the same Idempotency-Key made, in its order. */
-export function findIdempotent(sql: SqlStorage, key: string): Attempt[] {
-  const row = sql
-    .exec<{ attempt_id: string }>("SELECT attempt_id FROM idempotency WHERE key = ?", key)
-    .toArray()[0];
-  return (row?.attempt_id.split(",") ?? []).flatMap((id) => findAttempt(sql, id)?.attempt ?? []);
-}
-
-export function noteIdempotent(
-  sql: SqlStorage,
-  key: string,
-  attemptIds: readonly string[],
-  now: number,
-): void {
-  sql.exec("DELETE FROM idempotency WHERE at < ?", now - 7 * 86_400_000);
-  sql.exec("INSERT INTO idempotency (key, attempt_id, at) VALUES (?, ?, ?)", key, attemptIds.join(","), now);
-}
-
-function one(cursor: SqlStorageCursor<Row>): { attempt: Attempt; pinned: Pinned } | null {
-  const row = cursor.toArray()[0];
-  if (row === undefined) return null;
-  return { attempt: JSON.parse(row.document) as Attempt, pinned: JSON.parse(row.pinned) as Pinned };
 }

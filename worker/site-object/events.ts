@@ -29,11 +29,11 @@ type Row = {
   detail: string;
 };
 
-/** Appends an event unless its id is there already. */
+/** Appends an event; one that a relay reported already is left alone. */
 export function recordEvent(sql: SqlStorage, event: BootEvent, relayId: string | null, now: number): void {
   sql.exec(
     `INSERT INTO events (id, at, received_at, mac, machine_id, attempt, relay, stage, name, detail)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) WHERE relay IS NOT NULL DO NOTHING`,
     event.id,
     event.at,
     now,
@@ -87,8 +87,18 @@ export function listEvents(
 
 /** Drops what is past its retention. */
 export function pruneEvents(sql: SqlStorage, now: number): void {
-  sql.exec("DELETE FROM events WHERE received_at < ?", now - RETENTION_MS);
-  sql.exec("DELETE FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?", MAX_EVENTS);
+  // Never the newest: the next one takes its number from it, and a cursor must not meet it twice.
+  const kept = sql
+    .exec<{ seq: number | null }>(
+      `SELECT max(
+         coalesce((SELECT seq FROM events WHERE received_at >= ? ORDER BY seq LIMIT 1), max(seq)),
+         max(seq) - ? + 1
+       ) AS seq FROM events`,
+      now - RETENTION_MS,
+      MAX_EVENTS,
+    )
+    .one().seq;
+  if (kept !== null) sql.exec("DELETE FROM events WHERE seq < ?", kept);
 }
 
 function toEvent(row: Row): StoredEvent {

@@ -1,3 +1,4 @@
+import { isActive } from "../../core/boot/attempt.ts";
 import { checkPrecondition, UNCONDITIONAL, type Precondition } from "../precondition.ts";
 import { fail, ok, type FieldError, type Result } from "../problem.ts";
 import type { MachineBatch } from "../schemas.ts";
@@ -10,6 +11,7 @@ import {
   tagMachine,
   type SiteMachine,
 } from "./machines.ts";
+import { passTime } from "./orders.ts";
 import { isOpen, nextRevision, stateRevision } from "./meta.ts";
 
 /** A change to the site's machines; it makes a new state revision only where it changed something. */
@@ -24,13 +26,20 @@ export function changeMachine<T extends { changed: boolean }>(
 }
 
 /** Removes a machine, unless it has an active attempt. */
-export function removeMachine(sql: SqlStorage, key: string, precondition: Precondition): Result<null> {
+export function removeMachine(
+  sql: SqlStorage,
+  key: string,
+  precondition: Precondition,
+  now: number,
+): Result<null> {
   const machine = findMachine(sql, key);
   if (machine === null) return noMachine(key);
   const allowed = checkPrecondition(precondition, tagMachine(sql, machine).etag);
   if (!allowed.ok) return allowed;
-  const active = findActiveAttempt(sql, machine.id)?.attempt;
-  if (active !== undefined) {
+  const found = findActiveAttempt(sql, machine.id);
+  // What is past its end is no obstacle, whether or not the alarm has rung yet.
+  const active = found === null ? null : passTime(sql, found.attempt, now);
+  if (active !== null && isActive(active)) {
     return fail("attempt-active", `attempt ${active.id} is ${active.state}; disarm it first`);
   }
   deleteMachine(sql, machine.id, nextRevision(sql));
@@ -41,6 +50,7 @@ export function removeMachine(sql: SqlStorage, key: string, precondition: Precon
 export function changeMachines(
   sql: SqlStorage,
   batch: MachineBatch,
+  now: number,
 ): Result<{ put: SiteMachine[]; deleted: number }> {
   const errors: FieldError[] = [];
   const collect = <T>(field: string, result: Result<T>): T | undefined => {
@@ -55,7 +65,7 @@ export function changeMachines(
   };
   // Names and addresses that go may be taken by those that come.
   for (const [i, key] of batch.delete.entries()) {
-    collect(`delete[${i}]`, removeMachine(sql, key, UNCONDITIONAL));
+    collect(`delete[${i}]`, removeMachine(sql, key, UNCONDITIONAL, now));
   }
   const put = batch.put.flatMap(({ id, ...input }, i) => {
     const change = (revision: number) =>

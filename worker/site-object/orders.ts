@@ -3,12 +3,14 @@ import type { Attempt } from "../../core/boot/model.ts";
 import type { EventDetail } from "../../core/relay-protocol/events.ts";
 import { mintId } from "../credentials.ts";
 import { fail, ok, type FieldError, type Result } from "../problem.ts";
-import { findActiveAttempt, findIdempotent, insertAttempt, noteIdempotent, saveAttempt } from "./attempts.ts";
+import { findActiveAttempt, insertAttempt, saveAttempt } from "./attempts.ts";
 import { checkConfirmation } from "./confirmation.ts";
 import { recordOwnEvent } from "./events.ts";
+import { noteIdempotent, repeatedOrder, type IdempotencyKey } from "./idempotency.ts";
 import { findMachine, noMachine, type SiteMachine } from "./machines.ts";
 import { nextRevision, siteIdentity } from "./meta.ts";
 import type { Pinned } from "./pinned.ts";
+import { storePins, type HashedPins } from "./pins.ts";
 import { checkRender } from "./render.ts";
 
 /** An order to install, with all that it needs already resolved. */
@@ -18,7 +20,7 @@ export type ArmOrder = {
   readonly retries: number;
   /** Only for one machine: the attempt that this order replaces. */
   readonly supersede?: string;
-  readonly idempotencyKey?: string;
+  readonly idempotency?: IdempotencyKey;
   /** How many machines whoever orders expects to arm. */
   readonly confirmCount?: number;
   /** Name of the token. */
@@ -29,33 +31,24 @@ export type ArmOrder = {
 export const SITE_SCOPE = "*";
 
 /**
- * What an earlier order with this Idempotency-Key made; none where there was
- * none. Asked before anything is resolved, which may fail by now.
- *
- * @param machine of an order for one machine; `null`: of one for several
- */
-export function repeatedOrder(sql: SqlStorage, machine: string | null, idempotencyKey: string): Attempt[] {
-  const scope = machine === null ? SITE_SCOPE : (findMachine(sql, machine)?.id ?? machine);
-  return findIdempotent(sql, `${scope} ${idempotencyKey}`);
-}
-
-/**
  * Arms machines, all of them or none; the caller's transaction is undone where
  * this fails. A repeated Idempotency-Key gives what the first order made.
  *
  * @param scope what the Idempotency-Key belongs to: one machine's id, or `SITE_SCOPE`
+ * @param pins what the order pins, hashed
  * @param secrets the pinned ones in plain: an order is refused where they do not render
  */
 export function arm(
   sql: SqlStorage,
   { machines, scope }: { machines: readonly SiteMachine[]; scope: string },
   order: ArmOrder,
-  { secrets, now }: { secrets: Readonly<Record<string, string>>; now: number },
+  { pins, secrets, now }: { pins: HashedPins; secrets: Readonly<Record<string, string>>; now: number },
 ): Result<{ attempts: Attempt[]; created: boolean }> {
   const site = siteIdentity(sql);
-  const key = order.idempotencyKey === undefined ? undefined : `${scope} ${order.idempotencyKey}`;
-  const earlier = key === undefined ? [] : findIdempotent(sql, key);
-  if (earlier.length > 0) return ok({ attempts: earlier, created: false });
+  const { idempotency } = order;
+  const earlier = idempotency === undefined ? ok([]) : repeatedOrder(sql, scope, idempotency);
+  if (!earlier.ok) return earlier;
+  if (earlier.value.length > 0) return ok({ attempts: earlier.value, created: false });
 
   const { document, name, revision } = order.pinned.profile;
   if (document.mode !== "install") {
@@ -87,6 +80,7 @@ export function arm(
   const confirmed = checkConfirmation(sql, { site, now }, machines, order.confirmCount);
   if (!confirmed.ok) return confirmed;
 
+  storePins(sql, pins);
   const attempts: Attempt[] = [];
   const busy: FieldError[] = [];
   for (const machine of machines) {
@@ -116,19 +110,12 @@ export function arm(
       installDeadlineMs: (document.installDeadlineSeconds ?? 14_400) * 1_000,
       retries: order.retries,
     });
-    insertAttempt(sql, attempt, order.pinned);
+    insertAttempt(sql, attempt, pins.hash);
     noteOrder(sql, attempt, "armed", { profile: `${name}@${revision}`, by: order.by }, now);
     attempts.push(attempt);
   }
   if (busy.length > 0) return fail("attempt-active", busy.map((error) => error.message).join("; "), busy);
-  if (key !== undefined) {
-    noteIdempotent(
-      sql,
-      key,
-      attempts.map(({ id }) => id),
-      now,
-    );
-  }
+  if (idempotency !== undefined) noteIdempotent(sql, scope, idempotency, attempts, now);
   nextRevision(sql);
   return ok({ attempts, created: true });
 }

@@ -25,6 +25,8 @@ export type UpstreamFile = {
   readonly sizeBytes: number;
   /** Of the whole file, hexadecimal. */
   readonly sha256: string;
+  /** Of each MiB, as in `StoredFile`; manifests from before they were recorded have none. */
+  readonly chunks?: readonly string[];
   readonly url: string;
 };
 

@@ -1,5 +1,5 @@
 import type { PrefetchFile, RelayMachine, RelayState } from "../../core/relay-protocol/state.ts";
-import { activePins } from "./attempts.ts";
+import { activePins } from "./pins.ts";
 import { machinesSince, type SiteMachine } from "./machines.ts";
 import { siteIdentity, stateRevision } from "./meta.ts";
 import type { Pinned } from "./pinned.ts";

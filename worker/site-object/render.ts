@@ -1,9 +1,14 @@
 import { createView, type RenderView } from "../../core/boot/view.ts";
 import type { Mac } from "../../core/addresses.ts";
-import { parseInlineTemplate, parseTemplate, type TemplateNode } from "../../core/render/parse.ts";
+import {
+  parseInlineTemplate,
+  parseTemplate,
+  type ParsedTemplate,
+  type TemplateNode,
+} from "../../core/render/parse.ts";
 import { TemplateError, type TemplateProblem } from "../../core/render/problems.ts";
 import { checkTemplate, renderTemplate } from "../../core/render/render.ts";
-import { ProblemError, type FieldError } from "../problem.ts";
+import type { FieldError } from "../problem.ts";
 import { placeholderTree, withTree } from "../tree-url.ts";
 import { variableLevels, type SiteIdentity } from "./identity.ts";
 import type { SiteMachine } from "./machines.ts";
@@ -32,8 +37,8 @@ export function viewOf(boot: {
   return boot.treePath === undefined ? named : withTree(named, boot.treePath);
 }
 
-/** Names of the secrets that a template names as `{{secret.NAME}}`. @throws TemplateError */
-export function secretNames(templateText: string): string[] {
+/** Names of the secrets that a template names as `{{secret.NAME}}`. */
+export function secretNames({ nodes }: ParsedTemplate): string[] {
   const names = new Set<string>();
   const walk = (nodes: readonly TemplateNode[]): void => {
     for (const node of nodes) {
@@ -43,7 +48,7 @@ export function secretNames(templateText: string): string[] {
       if (node.kind !== "value") walk(node.children);
     }
   };
-  walk(parseTemplate(templateText).nodes);
+  walk(nodes);
   return [...names];
 }
 
@@ -51,7 +56,7 @@ export function secretNames(templateText: string): string[] {
 export function sealedSecretsOf(pinned: Pinned, file: string): Record<string, string> {
   const answers = pinned.profile.document.answers ?? {};
   if (pinned.secrets === undefined || !Object.hasOwn(answers, file)) return {};
-  const names = secretNames(pinned.templates[answers[file]!.template]!.text);
+  const names = secretNames(parseTemplate(pinned.templates[answers[file]!.template]!.text));
   return Object.fromEntries(
     names.flatMap((name) => (Object.hasOwn(pinned.secrets!, name) ? [[name, pinned.secrets![name]!]] : [])),
   );
@@ -103,21 +108,6 @@ export function checkRender(boot: {
     collect(`answers.${file}.${template}`, () => checkTemplate(parseTemplate(text), answerView));
   }
   return errors;
-}
-
-/** Refuses a template that cannot be parsed, with every place. @throws ProblemError `invalid` */
-export function checkTemplateText(text: string): void {
-  const problems = findProblems(() => {
-    parseTemplate(text);
-    return [];
-  });
-  if (problems.length === 0) return;
-  const errors = problems.map(({ line, column, message }) => ({ field: `text:${line}:${column}`, message }));
-  throw new ProblemError({
-    type: "invalid",
-    detail: errors.map((e) => `${e.field}: ${e.message}`).join("; "),
-    errors,
-  });
 }
 
 export function findProblems(problems: () => readonly TemplateProblem[]): readonly TemplateProblem[] {

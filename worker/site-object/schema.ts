@@ -88,4 +88,39 @@ export const SITE_MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX attempts_by_time ON attempts (armed_at);
   `,
+  // An Idempotency-Key belongs to one order; a capability to the way it was handed out.
+  `
+  ALTER TABLE idempotency ADD COLUMN fingerprint TEXT;
+  ALTER TABLE capabilities ADD COLUMN direct INTEGER NOT NULL DEFAULT 0;
+  `,
+  // What attempts hold is shared by those that hold the same. Older ones keep theirs, under their own id.
+  `
+  CREATE TABLE pins (hash TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
+  INSERT INTO pins (hash, document) SELECT id, pinned FROM attempts WHERE active = 1;
+  ALTER TABLE attempts ADD COLUMN pin TEXT NOT NULL DEFAULT '';
+  UPDATE attempts SET pin = id;
+  ALTER TABLE attempts DROP COLUMN pinned;
+  `,
+  // An index is a row more to write. seq grows without AUTOINCREMENT, as the newest event is never deleted;
+  // only relays send an event twice; age follows seq.
+  `
+  CREATE TABLE newer_events (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    mac TEXT,
+    machine_id TEXT,
+    attempt TEXT,
+    relay TEXT,
+    stage TEXT NOT NULL,
+    name TEXT NOT NULL,
+    detail TEXT NOT NULL
+  );
+  INSERT INTO newer_events SELECT * FROM events ORDER BY seq;
+  DROP TABLE events;
+  ALTER TABLE newer_events RENAME TO events;
+  CREATE INDEX events_by_machine ON events (machine_id, seq) WHERE machine_id IS NOT NULL;
+  CREATE UNIQUE INDEX reported_events ON events (id) WHERE relay IS NOT NULL;
+  `,
 ];

@@ -90,7 +90,7 @@ export function openScript(
   }
   if (decision.kind === "local" || machine === null || active === null) return { kind: "local" };
 
-  replaceCapability(sql, decision.attempt.id, context.secretHash, claimedMac);
+  replaceCapability(sql, decision.attempt.id, context.secretHash, { direct, claimedMac });
   const capability = formatCapability(site.id, context.secret);
   return {
     kind: "install",

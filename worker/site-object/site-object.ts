@@ -15,6 +15,7 @@ import { takeCallback, type CallbackRequest } from "./callbacks.ts";
 import { forClient, forRelay, isDirect } from "./clients.ts";
 import { listDiscovered, type DiscoveredMachine } from "./discovered.ts";
 import { listEvents, pruneEvents, recordEvent, type StoredEvent } from "./events.ts";
+import { repeatedOrder, type IdempotencyKey } from "./idempotency.ts";
 import type { SiteIdentity } from "./identity.ts";
 import { changeMachine, changeMachines, removeMachine } from "./machine-changes.ts";
 import {
@@ -29,8 +30,9 @@ import {
   type TaggedMachine,
 } from "./machines.ts";
 import { closeSite, configureSite, siteIdentity } from "./meta.ts";
-import { arm, disarm, passTime, repeatedOrder, SITE_SCOPE, type ArmOrder } from "./orders.ts";
+import { arm, disarm, passTime, SITE_SCOPE, type ArmOrder } from "./orders.ts";
 import type { Pinned } from "./pinned.ts";
+import { collectPins, hashPins } from "./pins.ts";
 import { previewMachine } from "./preview.ts";
 import { relayState } from "./relay-state.ts";
 import { createJoinToken, deleteRelay, joinRelay, listRelays, type RelayInfo } from "./relays.ts";
@@ -86,12 +88,12 @@ export class SiteObject extends DurableObject<Env> {
   }
 
   deleteMachine(key: string, precondition: Precondition): Result<null> {
-    return this.transactions.run(() => removeMachine(this.sql, key, precondition));
+    return this.transactions.run(() => removeMachine(this.sql, key, precondition, Date.now()));
   }
 
   /** Puts and deletes machines, all of them or none. */
   changeMachines(batch: MachineBatch): Result<{ put: SiteMachine[]; deleted: number }> {
-    return this.transactions.wholly(() => changeMachines(this.sql, batch));
+    return this.transactions.wholly(() => changeMachines(this.sql, batch, Date.now()));
   }
 
   listDiscovered(after: string, limit: number): DiscoveredMachine[] {
@@ -100,18 +102,24 @@ export class SiteObject extends DurableObject<Env> {
 
   // --- Attempts --------------------------------------------------------------
 
-  repeatedOrder(machine: string | null, idempotencyKey: string): Attempt[] {
-    return repeatedOrder(this.sql, machine, idempotencyKey);
+  /**
+   * Asked before anything is resolved, which may fail by now.
+   *
+   * @param machineId of an order for one machine; `null`: of one for several
+   */
+  repeatedOrder(machineId: string | null, idempotency: IdempotencyKey): Result<Attempt[]> {
+    return repeatedOrder(this.sql, machineId ?? SITE_SCOPE, idempotency);
   }
 
   /** Arms one machine. */
   async arm(key: string, order: ArmOrder): Promise<Result<{ attempt: Attempt; created: boolean }>> {
-    const secrets = await openSecrets(this.env.SECRET_KEYS, order.pinned.secrets ?? {});
+    const inputs = await this.prepareOrder(order);
+    if (!inputs.ok) return inputs;
     return this.transactions.wholly(() => {
       const machine = findMachine(this.sql, key);
       if (machine === null) return noMachine(key);
       const target = { machines: [machine], scope: machine.id };
-      const armed = arm(this.sql, target, order, { secrets, now: Date.now() });
+      const armed = arm(this.sql, target, order, { ...inputs.value, now: Date.now() });
       return armed.ok ? ok({ attempt: armed.value.attempts[0]!, created: armed.value.created }) : armed;
     });
   }
@@ -121,13 +129,19 @@ export class SiteObject extends DurableObject<Env> {
     target: ArmTarget,
     order: ArmOrder,
   ): Promise<Result<{ attempts: Attempt[]; created: boolean }>> {
-    const secrets = await openSecrets(this.env.SECRET_KEYS, order.pinned.secrets ?? {});
+    const inputs = await this.prepareOrder(order);
+    if (!inputs.ok) return inputs;
     return this.transactions.wholly(() => {
       const machines = machinesOfTarget(this.sql, target);
       if (!machines.ok) return machines;
       const meant = { machines: machines.value, scope: SITE_SCOPE };
-      return arm(this.sql, meant, order, { secrets, now: Date.now() });
+      return arm(this.sql, meant, order, { ...inputs.value, now: Date.now() });
     });
+  }
+
+  private async prepareOrder({ pinned }: ArmOrder) {
+    const secrets = await openSecrets(this.env.SECRET_KEYS, pinned.secrets ?? {});
+    return secrets.ok ? ok({ secrets: secrets.value, pins: await hashPins(pinned) }) : secrets;
   }
 
   disarm(key: string): Result<Attempt> {
@@ -250,6 +264,7 @@ export class SiteObject extends DurableObject<Env> {
     this.transactions.onAlarm(() => {
       for (const attempt of attemptsDue(this.sql, now)) passTime(this.sql, attempt, now);
       pruneEvents(this.sql, now);
+      collectPins(this.sql);
     });
   }
 }

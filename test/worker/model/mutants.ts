@@ -11,6 +11,7 @@ const ATTEMPT = "core/boot/attempt.ts";
 const ANSWER = "core/boot/answer.ts";
 const DECIDE = "core/boot/decide.ts";
 const ATTEMPTS = "worker/site-object/attempts.ts";
+const IDEMPOTENCY = "worker/site-object/idempotency.ts";
 const ANSWERS = "worker/site-object/answers.ts";
 const ORDERS = "worker/site-object/orders.ts";
 const SITE = "worker/site-object/site-object.ts";
@@ -137,9 +138,15 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the Idempotency-Key is ignored",
-    file: ATTEMPTS,
-    from: "SELECT attempt_id FROM idempotency WHERE key = ?",
-    to: "DELETE FROM idempotency WHERE key = ? RETURNING '' AS attempt_id",
+    file: IDEMPOTENCY,
+    from: "SELECT attempt_id, fingerprint FROM idempotency WHERE key = ?",
+    to: "DELETE FROM idempotency WHERE key = ? RETURNING '' AS attempt_id, NULL AS fingerprint",
+  },
+  {
+    name: "an Idempotency-Key covers any order",
+    file: IDEMPOTENCY,
+    from: "row.fingerprint !== null && row.fingerprint !== fingerprint",
+    to: "false",
   },
   {
     name: "no boot loop is ever seen",

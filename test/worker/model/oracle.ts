@@ -82,7 +82,7 @@ export type Exchange =
 export class Oracle {
   private readonly attempts = new Map<string, KnownAttempt>();
   private readonly boots = new Map<string, Boot>();
-  private readonly byKey = new Map<string, string>();
+  private readonly byKey = new Map<string, { attempt: string; body: string }>();
   private readonly local: string;
   private step = 0;
 
@@ -174,11 +174,13 @@ export class Oracle {
     if (attempt === null) return;
     if (operation.key !== null && status < 500) {
       const key = `${operation.machine} ${operation.key}`;
+      const { retries, ttlSeconds } = operation;
+      const body = JSON.stringify([retries, ttlSeconds, exchange.superseded]);
       const earlier = this.byKey.get(key);
-      if (earlier !== undefined && earlier !== attempt.id) {
+      if (earlier !== undefined && (earlier.attempt !== attempt.id || earlier.body !== body)) {
         throw new BrokenRule("the same Idempotency-Key is the same order", exchange);
       }
-      this.byKey.set(key, attempt.id);
+      this.byKey.set(key, { attempt: attempt.id, body });
     }
     if (this.attempts.has(attempt.id)) return;
     this.attempts.set(attempt.id, {

@@ -178,7 +178,8 @@ export class ModelSite {
     if (reply.status === 200 || reply.status === 201) {
       return { operation, superseded, status: reply.status, attempt: reply.json };
     }
-    if (reply.status < FAILED && reply.status !== 409) {
+    const taken = key !== null && reply.json?.type === "urn:pxedge:problem:idempotency-mismatch";
+    if (reply.status < FAILED && reply.status !== 409 && !taken) {
       throw new BrokenRule("a good order is taken, or in conflict with another", reply);
     }
     // It may have been taken all the same.

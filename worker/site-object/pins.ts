@@ -1,0 +1,30 @@
+import { canonicalJson, hashContent } from "../revisions.ts";
+import type { Pinned } from "./pinned.ts";
+
+/** What an order pins, and the hash that it is kept under. */
+export type HashedPins = { readonly pinned: Pinned; readonly hash: string };
+
+/** Hashes what an order pins: a thousand machines armed alike hold one copy. */
+export async function hashPins(pinned: Pinned): Promise<HashedPins> {
+  return { pinned, hash: await hashContent(canonicalJson(pinned)) };
+}
+
+/** Stores pins unless they are there already. */
+export function storePins(sql: SqlStorage, { pinned, hash }: HashedPins): void {
+  sql.exec("INSERT OR IGNORE INTO pins (hash, document) VALUES (?, ?)", hash, JSON.stringify(pinned));
+}
+
+/** What active attempts hold, each once: relays may fetch it ahead. */
+export function activePins(sql: SqlStorage): Pinned[] {
+  return sql
+    .exec<{ document: string }>(
+      "SELECT document FROM pins WHERE hash IN (SELECT pin FROM attempts WHERE active = 1)",
+    )
+    .toArray()
+    .map((row) => JSON.parse(row.document) as Pinned);
+}
+
+/** Drops what no active attempt holds; the encrypted secrets of past orders go with it. */
+export function collectPins(sql: SqlStorage): void {
+  sql.exec("DELETE FROM pins WHERE hash NOT IN (SELECT pin FROM attempts WHERE active = 1)");
+}
