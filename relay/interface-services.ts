@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 
-import { parseIpv4, type Ipv4 } from "../core/addresses.ts";
+import { parseIpv4, type Ipv4, type Mac } from "../core/addresses.ts";
 import type { EventSink } from "../core/relay-protocol/events.ts";
 import type { BootFileAvailability } from "./boot-file-availability.ts";
 import type { DhcpConfig, RelayConfig } from "./config/model.ts";
@@ -10,10 +10,12 @@ import { createDhcpServer } from "./dhcp/server.ts";
 import type { Subnet } from "./dhcp/subnet.ts";
 import type { HandleRequest } from "./http/handle-request.ts";
 import type { ObserveClient } from "./http/observe-client.ts";
+import { createInProcessClient } from "./http/in-process-client.ts";
 import { startHttpServer, type HttpListener } from "./http/server.ts";
 import type { LeaseStore } from "./leases/lease-store.ts";
 import type { InterfaceInfo } from "./net/interfaces.ts";
 import { StopStack } from "./stop-stack.ts";
+import { createLoaderStore } from "./tftp/loader-store.ts";
 import { createTftpServer } from "./tftp/server.ts";
 
 /** What an interface's services share with the rest of the relay. */
@@ -61,13 +63,15 @@ export function createInterfaceServices(options: InterfaceServicesOptions): Inte
     running.push(() => server.stop());
   };
   const startTftp = async (): Promise<void> => {
+    const macOf = (ip: Ipv4): Mac | null => observe(ip, info.name).mac;
     const tftp = createTftpServer({
       root: config.tftp.root,
+      virtualFiles: createLoaderStore({ http: createInProcessClient(options.handleRequest, http!), macOf }),
       address: info.address,
       port: config.tftp.port,
       mtuBytes: info.mtu,
       onEvent,
-      macOf: (ip) => observe(ip, info.name).mac,
+      macOf,
       isServed: (ip) => isInSubnet(ip, info),
       log,
     });

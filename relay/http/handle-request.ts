@@ -8,6 +8,7 @@ import { sendText, type Answer } from "./answer.ts";
 import { serveBootFile } from "./boot-file.ts";
 import type { ReportExchange } from "./exchange-events.ts";
 import { isLoop, type Observation } from "./headers.ts";
+import { renderLoaderFile } from "./loader-file.ts";
 import type { ObserveClient } from "./observe-client.ts";
 import { serveImageFile } from "./image-file.ts";
 import { redactTarget } from "./redact.ts";
@@ -79,7 +80,7 @@ async function serve(
 }
 
 async function answerRequest(
-  { upstream, images, fileRoot, bootWaitSeconds }: RequestHandlerOptions,
+  options: RequestHandlerOptions,
   request: IncomingMessage,
   response: ServerResponse,
   observation: Observation,
@@ -96,15 +97,19 @@ async function answerRequest(
 
   switch (route.kind) {
     case "stage-one": {
-      const script = renderStageOne({ bootWaitSeconds: bootWaitSeconds(), jitter: Math.random });
+      const script = renderStageOne({ bootWaitSeconds: options.bootWaitSeconds(), jitter: Math.random });
       return sendText(response, 200, script);
     }
-    case "boot-file":
-      return serveBootFile(fileRoot, route.name, request, response);
+    case "boot-file": {
+      const script = renderLoaderFile(route.name, observation, options.bootWaitSeconds());
+      return script === undefined
+        ? serveBootFile(options.fileRoot, route.name, request, response)
+        : sendText(response, 200, script);
+    }
     case "image":
-      return serveImageFile(images, route.target, request, response);
+      return serveImageFile(options.images, route.target, request, response);
     case "forward":
-      return upstream.forward({ request, response, target: route.target, observation });
+      return options.upstream.forward({ request, response, target: route.target, observation });
   }
 }
 

@@ -18,9 +18,14 @@ export function redactTarget(target: string): string {
   return path.length > MAX_LENGTH ? `${path.slice(0, MAX_LENGTH)}…` : path;
 }
 
+/** Whether a path's first segment is followed by what grants something. */
+export function isGrantFolder(segment: string): boolean {
+  return GRANTS.has(segment);
+}
+
 function redactPath(path: string): string {
   const segments = path.split("/");
   const first = segments[1] ?? "";
-  if (GRANTS.has(first)) return segments.with(Math.min(2, segments.length - 1), "…").join("/");
+  if (isGrantFolder(first)) return segments.with(Math.min(2, segments.length - 1), "…").join("/");
   return OPEN.has(first) ? path : path.replaceAll(SECRET_LIKE, "…");
 }

@@ -4,6 +4,7 @@ import type { TftpMode } from "../../core/tftp-packet/packet.ts";
 import type { FileRefused, FileRoot } from "../boot-files/file-root.ts";
 import { memoryContent, streamedContent, type Content } from "./content.ts";
 import type { TftpLimits } from "./limits.ts";
+import type { Refusal } from "./refusal.ts";
 
 /** What a client asks for. */
 export type ContentRequest = {
@@ -15,6 +16,8 @@ export type ContentRequest = {
 export type ContentOutcome =
   | { readonly kind: "content"; readonly content: Content }
   | FileRefused
+  /** Refused by what makes files for the machine that asks. */
+  | { readonly kind: "not-answered"; readonly refusal: Refusal }
   /** Netascii needs the whole file in memory, and this one is too large for that. */
   | { readonly kind: "too-large-for-netascii" };
 

@@ -42,6 +42,22 @@ export const UNAVAILABLE: Refusal = {
   reason: "unavailable",
 };
 
+export const UNAVAILABLE_NOW: Refusal = {
+  code: ERROR_CODE.NOT_DEFINED,
+  message: "the control plane did not give it: ask again",
+  reason: "unavailable",
+};
+
+/** Of what is made for the machine that asks: it is not there, or not for this one. */
+export const NO_SUCH_FILE: Refusal = {
+  code: ERROR_CODE.FILE_NOT_FOUND,
+  message: "no such file",
+  reason: "missing",
+};
+
+/** To the client the same. */
+export const NOT_OBSERVED: Refusal = { ...NO_SUCH_FILE, reason: "not-observed" };
+
 /** What a file that is not served looks like from outside. */
 export function refusalOfFile(refused: FileRefused): Refusal {
   const [code, message] = FILE_ERRORS[refused.reason];

@@ -12,6 +12,7 @@ import { bindError, TftpError } from "./errors.ts";
 import { DEFAULT_TFTP_LIMITS, type TftpLimits } from "./limits.ts";
 import { MALFORMED, READ_ONLY, UNAVAILABLE, type Refusal } from "./refusal.ts";
 import { startSession, type Session, type SessionEnd } from "./session.ts";
+import { printableName } from "./printable-name.ts";
 import { openSocket } from "./socket.ts";
 import type { TftpPeer } from "./transfer.ts";
 
@@ -27,7 +28,7 @@ type TftpLog = Record<
 export type TftpServerOptions = {
   /** Folder of boot files; see `openFileRoot` for what is served of it. */
   readonly root: string;
-  /** Asked for names that the root does not have. */
+  /** Asked first; what it does not know comes from the root. */
   readonly virtualFiles?: ContentStore;
   /** The interface's own address: requests to others are not seen, and answers leave from it. */
   readonly address: Ipv4;
@@ -146,7 +147,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
   }
 
   function conclude(socket: Socket, peer: TftpPeer, filename: string, end: SessionEnd): void {
-    const file = printable(filename);
+    const file = printableName(filename);
     switch (end.kind) {
       case "dropped":
         return;
@@ -183,7 +184,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       socket.send(encode({ kind: "error", code, message }), peer.port, peer.address);
     }
     if (!tellable.take(performance.now())) return;
-    const file = printable(filename);
+    const file = printableName(filename);
     if (refusal.advice !== undefined) log.warn({ file, ip: peer.address }, `tftp: ${refusal.advice}`);
     tell("refused", peer, { file, code: refusal.code, reason: refusal.reason });
   }
@@ -199,7 +200,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
     async start() {
       const files = createFileStore(await openRoot(options.root), limits);
       const { virtualFiles } = options;
-      const store = virtualFiles === undefined ? files : withFallback(files, virtualFiles);
+      const store = virtualFiles === undefined ? files : withFallback(virtualFiles, files);
       const socket = await openListeningSocket(address, port);
       listening = socket;
       socket.on("message", (datagram, from) => {
@@ -248,10 +249,4 @@ async function openListeningSocket(address: Ipv4, port: number): Promise<Socket>
   } catch (error) {
     throw bindError(address, port, error);
   }
-}
-
-/** A client's text as it may stand in a log: short, without control characters. */
-function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is replaced
-  return text.slice(0, 255).replace(/[\u0000-\u001f\u007f-\u009f]/g, "\uFFFD");
 }

@@ -66,6 +66,7 @@ export function startSession(options: SessionOptions): Session {
       return { kind: "refused", refusal: TOO_LARGE_FOR_NETASCII };
     }
     if (outcome.kind === "refused") return { kind: "refused", refusal: refusalOfFile(outcome) };
+    if (outcome.kind === "not-answered") return { kind: "refused", refusal: outcome.refusal };
     const { content } = outcome;
     const negotiated = negotiate(request.options, {
       fileSizeBytes: content.sizeBytes,

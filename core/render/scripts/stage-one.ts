@@ -13,6 +13,11 @@ export type StageOneOptions = {
    * all, when it has no network yet and `netX` names no interface.
    */
   readonly isAutoexec?: boolean;
+  /**
+   * Where `/boot/` is found, with a final slash; else relative to the script's
+   * own address. For one that comes by TFTP, e.g. `http://192.168.77.1:8080/`.
+   */
+  readonly base?: string;
   /** Gives numbers in [0, 1): a site that comes back from a power cut must not ask all at once. */
   readonly jitter: () => number;
 };
@@ -30,11 +35,16 @@ const SCRIPT_URL = `boot/\${netX/mac:hexhyp}/${OWN_SCRIPT_URL}`;
  * growing, jittered pauses, and never stops at a prompt. `${netX/mac}` is the
  * interface that booted; `${net0/mac}` is not always.
  */
-export function renderStageOne({ bootWaitSeconds, isAutoexec = false, jitter }: StageOneOptions): string {
+export function renderStageOne({
+  bootWaitSeconds,
+  isAutoexec = false,
+  base = isAutoexec ? "../" : "",
+  jitter,
+}: StageOneOptions): string {
   // A failed try leaves images behind, which a BIOS kernel would take for initrds.
   const attempt = [
     ...(isAutoexec ? ["isset ${netX/ip} || dhcp ||"] : []),
-    `chain --autofree --timeout ${SCRIPT_TIMEOUT_MS} ${isAutoexec ? "../" : ""}${SCRIPT_URL} && goto leave ||`,
+    `chain --autofree --timeout ${SCRIPT_TIMEOUT_MS} ${base}${SCRIPT_URL} && goto leave ||`,
     "imgfree ||",
   ];
   const lines = ["#!ipxe", "echo pxedge: asking what to boot (${netX/mac})"];

@@ -37,6 +37,26 @@ describe("stage one", () => {
   });
 });
 
+describe("what boot loaders look for beside themselves", () => {
+  test("autoexec.ipxe is stage one, for a loader without a network yet", async () => {
+    const { status, body } = await ask(`${relay.url}/f/autoexec.ipxe`);
+    expect(status).toBe(200);
+    expect(body).toContain("isset ${netX/ip} || dhcp ||");
+    expect(body).toContain(
+      `chain --autofree --timeout 15000 ${relay.url}/boot/\${netX/mac:hexhyp}/script.ipxe?`,
+    );
+  });
+
+  test("GRUB's config is its stage one, for a machine that was observed", async () => {
+    await mkdir(join(relay.root, "EFI/debian"), { recursive: true });
+    await writeFile(join(relay.root, "EFI/debian/grub.cfg"), "menuentry Install");
+    const { body } = await ask(`${relay.url}/f/EFI/debian/grub.cfg`);
+    expect(body).toContain("(tftp,127.0.0.1)/boot/52-54-00-00-00-01/grub.cfg");
+    const stranger = await startRelayHttp(await deadOrigin(), { leased: false });
+    expect((await ask(`${stranger.url}/f/EFI/debian/grub.cfg`)).status).toBe(404);
+  });
+});
+
 describe("P33 boot files over HTTP", () => {
   test("HEAD tells the length, GET sends the bytes", async () => {
     const head = await ask(`${relay.url}/f/snponly.efi`, { method: "HEAD" });

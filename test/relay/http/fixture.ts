@@ -16,7 +16,11 @@ import { onTestFinished } from "vitest";
 import type { BootEventInput } from "../../../core/relay-protocol/events.ts";
 import { openFileRoot } from "../../../relay/boot-files/file-root.ts";
 import { createExchangeReporter } from "../../../relay/http/exchange-events.ts";
-import { createRequestHandler, type RequestHandlerOptions } from "../../../relay/http/handle-request.ts";
+import {
+  createRequestHandler,
+  type HandleRequest,
+  type RequestHandlerOptions,
+} from "../../../relay/http/handle-request.ts";
 import { createClientObserver } from "../../../relay/http/observe-client.ts";
 import { startHttpServer } from "../../../relay/http/server.ts";
 import { createUpstream } from "../../../relay/http/upstream.ts";
@@ -52,6 +56,7 @@ export async function deadOrigin(): Promise<string> {
 }
 
 export type RelayUnderTest = {
+  readonly handle: HandleRequest;
   readonly port: number;
   readonly url: string;
   readonly root: string;
@@ -109,7 +114,7 @@ export async function startRelayHttp(
     await server.stop();
   });
   const { port } = server.listener;
-  return { port, url: `http://127.0.0.1:${port}`, root, events, revisions, logLines };
+  return { handle, port, url: `http://127.0.0.1:${port}`, root, events, revisions, logLines };
 }
 
 export type RawAnswer = {

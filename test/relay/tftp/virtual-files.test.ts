@@ -20,21 +20,19 @@ function slowStore(asked: ContentRequest[], delayMs: number): ContentStore {
   };
 }
 
-test("a name that the root does not have is asked of the virtual files", async () => {
+test("the virtual files are asked first, and the root for what they do not know", async () => {
   const asked: ContentRequest[] = [];
-  const rig = await startRig({ files: { "a.efi": "a" }, server: { virtualFiles: slowStore(asked, 0) } });
+  const files = { "a.efi": "a", "grub/grub.cfg": "menuentry distribution" };
+  const rig = await startRig({ files, server: { virtualFiles: slowStore(asked, 0) } });
   expect(await fetchFile(await rig.client(), rig.port, rrq("a.efi"))).toHaveLength(1);
-  expect(asked).toEqual([]);
   const got = await fetchFile(await rig.client(), rig.port, rrq("grub/grub.cfg", { tsize: "0" }));
   expect(Buffer.compare(got, GRUB_CFG)).toBe(0);
-  expect(asked).toEqual([{ name: "grub/grub.cfg", mode: "octet", client: "127.0.0.1" }]);
+  expect(asked.at(-1)).toEqual({ name: "grub/grub.cfg", mode: "octet", client: "127.0.0.1" });
   const client = await rig.client();
   client.send(rrq("nope"), rig.port);
   expect((await client.expect("error")).packet.code).toBe(1);
-  // What leads out of the root is nobody else's either.
   client.send(rrq("../grub/grub.cfg"), rig.port);
   expect((await client.expect("error")).packet.code).toBe(2);
-  expect(asked).toHaveLength(2);
 });
 
 test("T45 requests repeated while a virtual file is looked up are one session", async () => {
