@@ -1,11 +1,15 @@
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { InvalidArgumentError, type Command } from "commander";
 
 import { isOrigin } from "../relay/config/schema.ts";
 import { loadRelayConfig } from "../relay/config/parse.ts";
 import { join } from "../relay/control-plane/join.ts";
+import { examine } from "../relay/doctor/examine.ts";
+import type { Finding } from "../relay/doctor/finding.ts";
 import { createLog } from "../relay/log.ts";
 import { startRelay } from "../relay/relay.ts";
+import { colour } from "./terminal/table.ts";
 
 /**
  * Adds `relay join` and `relay run`. Their failures are rejections with one
@@ -30,6 +34,33 @@ export function addRelayCommands(program: Command): void {
     .description("answer DHCP, TFTP and HTTP until SIGTERM or SIGINT")
     .requiredOption("--config <file>", "relay.yaml")
     .action(({ config }: { config: string }) => runRelay(config));
+
+  relay
+    .command("doctor")
+    .description("look at all that a relay needs, and at the usual causes of a machine that does not boot")
+    .requiredOption("--config <file>", "relay.yaml")
+    .option("--json", "print JSON, for scripts")
+    .addHelpText(
+      "after",
+      "\nExit code 1 if there is a problem.\n\nExamples:\n  $ pxedge relay doctor --config relay.yaml\n",
+    )
+    .action(({ config, json }: { config: string; json?: boolean }) => runDoctor(config, json === true));
+}
+
+const MARKS = { ok: ["green", "ok"], warning: ["yellow", "warning"], problem: ["red", "problem"] } as const;
+
+async function runDoctor(configFile: string, json: boolean): Promise<void> {
+  const findings: Finding[] = [];
+  const clock = { now: Date.now, random32: () => randomInt(2 ** 32) };
+  for await (const finding of examine(configFile, clock)) {
+    findings.push(finding);
+    const [name, text] = MARKS[finding.status];
+    const line = `${colour(name, text.padEnd(7))}  ${finding.check}: ${finding.detail}\n`;
+    if (!json)
+      process.stdout.write(finding.advice === undefined ? line : `${line}         → ${finding.advice}\n`);
+  }
+  if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+  if (findings.some(({ status }) => status === "problem")) process.exitCode = 1;
 }
 
 async function runRelay(configFile: string): Promise<void> {
