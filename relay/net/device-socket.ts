@@ -1,5 +1,6 @@
-import { createSocket, type Socket } from "node:dgram";
+import type { Socket } from "node:dgram";
 import { getSystemErrorMessage } from "node:util";
+import { adoptDescriptor } from "./adopt-descriptor.ts";
 import { NetError } from "./errors.ts";
 import { noSuchInterface } from "./interfaces.ts";
 import {
@@ -105,22 +106,7 @@ function failure(what: string, errno: number): NetError {
 }
 
 function adopt(fd: number): Socket {
-  const socket = createSocket({
-    type: "udp4",
-    // Destinations are dotted decimal already: skip the resolver's round through the thread pool.
-    lookup: (hostname, _options, callback) => callback(null, hostname, 4),
-  });
-  // An error of the binding itself is emitted in the same turn, before a caller can listen.
-  let bindError: Error | undefined;
-  const onError = (error: Error): void => {
-    bindError = error;
-  };
-  socket.once("error", onError);
-  socket.bind({ fd, exclusive: true });
-  socket.off("error", onError);
-  if (bindError !== undefined) {
-    throw new NetError("socket-failed", `cannot adopt the socket: ${bindError.message}`);
-  }
+  const socket = adoptDescriptor(fd);
   socket.setBroadcast(true);
   socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
   return socket;

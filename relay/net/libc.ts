@@ -1,4 +1,5 @@
 import koffi from "koffi";
+import { formatIpv4, parseIpv4, type Ipv4 } from "../../core/addresses.ts";
 import type { MessageVector } from "./message-vector.ts";
 
 /** A system call of this process's libc: its result, or the error number it set. */
@@ -24,6 +25,14 @@ const nativeReceiveMany = libc.func(
 const nativeSendMany = libc.func("int sendmmsg(int fd, void *headers, unsigned int count, int flags)");
 const nativeIoctl = libc.func("int ioctl(int fd, unsigned long request, _Inout_ void *argument)");
 
+// Results that fit 32 bits are taken as such: a 64-bit one costs as much as the rest of the call.
+const nativeSendto = libc.func(
+  "int sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)",
+);
+const nativeRecvfrom = libc.func(
+  "int recvfrom(int fd, void *data, size_t length, int flags, void *address, void *addressLength)",
+);
+
 const nativeIfNameToIndex = libc.func("unsigned int if_nametoindex(const char *name)");
 
 /** Error numbers told apart here; the same on every Linux architecture. */
@@ -41,6 +50,8 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_BROADCAST = 6;
 const SO_BINDTODEVICE = 25;
+const SOL_UDP = 17;
+const UDP_SEGMENT = 103;
 
 /** Opens a non-blocking IPv4 datagram socket; the value is its descriptor. See socket(2). */
 export function openDatagramSocket(): CallResult {
@@ -105,11 +116,58 @@ export function bindToDevice(fd: number, device: string): CallResult {
 
 /** Binds to a port on every address of the socket's device. See bind(2), ip(7). */
 export function bindAnyAddress(fd: number, port: number): CallResult {
-  // struct sockaddr_in: family in host order (little-endian on all we run on), port in network order.
-  const address = Buffer.alloc(16);
-  address.writeUInt16LE(AF_INET, 0);
-  address.writeUInt16BE(port, 2);
-  return result(nativeBind(fd, address, address.length) as number);
+  return bindAddress(fd, "0.0.0.0", port);
+}
+
+/** Binds to an address and a port; port 0 takes a free one. See bind(2), ip(7). */
+export function bindAddress(fd: number, address: Ipv4, port: number): CallResult {
+  const bytes = encodeSocketAddress(address, port);
+  return result(nativeBind(fd, bytes, bytes.length) as number);
+}
+
+/** An address and port as struct sockaddr_in has them: 16 bytes. See ip(7). */
+export function encodeSocketAddress(address: Ipv4, port: number): Buffer {
+  // The family in host order (little-endian on all we run on), port and address in network order.
+  const bytes = Buffer.alloc(16);
+  bytes.writeUInt16LE(AF_INET, 0);
+  bytes.writeUInt16BE(port, 2);
+  bytes.writeUInt32BE(parseIpv4(address)!, 4);
+  return bytes;
+}
+
+/** Reads what `encodeSocketAddress` writes. */
+export function decodeSocketAddress(bytes: Buffer): { readonly address: Ipv4; readonly port: number } {
+  return { address: formatIpv4(bytes.readUInt32BE(4)), port: bytes.readUInt16BE(2) };
+}
+
+/**
+ * Has the kernel cut what is sent into datagrams of `bytes` each, the last one
+ * as short as it comes; 0: not. See udp(7), UDP_SEGMENT; Linux 4.18.
+ */
+export function segmentDatagrams(fd: number, bytes: number): CallResult {
+  const value = Buffer.alloc(4);
+  value.writeInt32LE(bytes);
+  return result(nativeSetsockopt(fd, SOL_UDP, UDP_SEGMENT, value, value.length) as number);
+}
+
+/**
+ * Sends the first `length` bytes of `data` to what `encodeSocketAddress` made,
+ * without waiting; returns 0, or the error number. See sendto(2).
+ */
+export function sendTo(fd: number, data: Buffer, length: number, to: Buffer): number {
+  const sent = nativeSendto(fd, data, length, MSG_DONTWAIT, to, to.length) as number;
+  return sent < 0 ? koffi.errno() : 0;
+}
+
+/** struct sockaddr_in's length, which the kernel overwrites with the same. */
+const addressLength = Buffer.from([16, 0, 0, 0]);
+
+/**
+ * Takes a datagram that has arrived, and its source into the 16 bytes of
+ * `from`; returns its length, or -1 where there is none. See recvfrom(2).
+ */
+export function receiveFrom(fd: number, into: Buffer, from: Buffer): number {
+  return nativeRecvfrom(fd, into, into.length, MSG_DONTWAIT, from, addressLength) as number;
 }
 
 /** The number of a network device, another each time it appears; 0 if there is none of that name. */

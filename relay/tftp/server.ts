@@ -14,7 +14,7 @@ import { MALFORMED, READ_ONLY, UNAVAILABLE, type Refusal } from "./refusal.ts";
 import { startSession, type Session, type SessionEnd } from "./session.ts";
 import { printableName } from "./printable-name.ts";
 import { openSocket } from "./socket.ts";
-import type { TftpPeer } from "./transfer.ts";
+import { createTransferSockets, type TftpPeer, type TransferSockets } from "./transfer-sockets.ts";
 
 /** Refusals told a minute, in events and in the log: a flood of requests must not become one of events. */
 const REFUSALS_TOLD_PER_MINUTE = 300;
@@ -63,6 +63,13 @@ type TftpStats = {
   readonly resent: number;
 };
 
+/** What a started server has. */
+type Service = {
+  readonly socket: Socket;
+  readonly store: ContentStore;
+  readonly sockets: TransferSockets;
+};
+
 export type TftpServer = {
   /** @throws TftpError with a sentence that says what to do */
   start(): Promise<{ readonly port: number }>;
@@ -87,29 +94,23 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
   const runningPerClient = new Map<Ipv4, number>();
   const tellable = createBudget(REFUSALS_TOLD_PER_MINUTE, 60_000);
   const counts = { sent: 0, probed: 0, failed: 0, refused: 0, limited: 0, ignored: 0, bytes: 0, resent: 0 };
-  let listening: Socket | undefined;
+  let current: Service | undefined;
 
-  function receive(socket: Socket, store: ContentStore, datagram: Uint8Array, from: RemoteInfo): void {
+  function receive(service: Service, datagram: Uint8Array, from: RemoteInfo): void {
     if (!options.isServed(from.address)) {
       counts.ignored++;
       return;
     }
     const peer: TftpPeer = { address: from.address, port: from.port };
     const packet = decodeOrUndefined(datagram);
-    if (packet === undefined && isRequest(datagram)) refuse(socket, peer, "", MALFORMED);
+    if (packet === undefined && isRequest(datagram)) refuse(service, peer, "", MALFORMED);
     else if (packet === undefined) counts.ignored++;
-    else if (packet.kind === "rrq") read(socket, store, datagram, packet, peer);
-    else if (packet.kind === "wrq") refuse(socket, peer, packet.filename, READ_ONLY);
+    else if (packet.kind === "rrq") read(service, datagram, packet, peer);
+    else if (packet.kind === "wrq") refuse(service, peer, packet.filename, READ_ONLY);
     else counts.ignored++;
   }
 
-  function read(
-    socket: Socket,
-    store: ContentStore,
-    datagram: Uint8Array,
-    request: TftpRequest,
-    peer: TftpPeer,
-  ): void {
+  function read(service: Service, datagram: Uint8Array, request: TftpRequest, peer: TftpPeer): void {
     const key = `${peer.address}:${peer.port}`;
     const known = sessions.get(key);
     if (known !== undefined) {
@@ -128,10 +129,10 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       datagram: Uint8Array.from(datagram),
       request,
       peer,
-      store,
+      store: service.store,
+      sockets: service.sockets,
       mtuBytes: options.mtuBytes,
       limits,
-      openTransferSocket: () => openSocket(address, 0),
     });
     sessions.set(key, session);
     runningPerClient.set(peer.address, ofClient + 1);
@@ -141,47 +142,44 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       const left = runningPerClient.get(peer.address)! - 1;
       if (left > 0) runningPerClient.set(peer.address, left);
       else runningPerClient.delete(peer.address);
-      conclude(socket, peer, request.filename, end);
+      conclude(service, peer, request.filename, end);
     });
     running.add(done);
   }
 
-  function conclude(socket: Socket, peer: TftpPeer, filename: string, end: SessionEnd): void {
+  function conclude(service: Service, peer: TftpPeer, filename: string, end: SessionEnd): void {
     const file = printableName(filename);
     switch (end.kind) {
       case "dropped":
         return;
       case "refused":
-        refuse(socket, peer, filename, end.refusal);
+        refuse(service, peer, filename, end.refusal);
         return;
       case "broken":
         log.error({ ip: peer.address, file, err: end.error }, "tftp: cannot serve");
-        refuse(socket, peer, filename, UNAVAILABLE);
+        refuse(service, peer, filename, UNAVAILABLE);
         return;
-      case "sent": {
-        const { sizeBytes, durationMs } = end;
-        const { blocks, resent } = end.counts;
-        tell("sent", peer, { file, bytes: sizeBytes, blocks, resent, durationMs });
-        break;
-      }
       case "probed":
         tell("probed", peer, { file });
         break;
+      case "sent":
+        tell("sent", peer, { file, ...statistics(end) });
+        break;
       case "failed":
-        tell("failed", peer, { file, reason: end.reason, bytes: end.counts.acknowledgedBytes });
+        tell("failed", peer, { file, reason: end.reason, ...statistics(end) });
         break;
     }
     counts[end.kind]++;
-    counts.bytes += end.counts.acknowledgedBytes;
+    counts.bytes += end.counts.bytes;
     counts.resent += end.counts.resent;
   }
 
-  function refuse(socket: Socket, peer: TftpPeer, filename: string, refusal: Refusal): void {
+  function refuse(service: Service, peer: TftpPeer, filename: string, refusal: Refusal): void {
     counts.refused++;
     // The listening socket is closed while the last sessions end.
-    if (socket === listening) {
+    if (service === current) {
       const { code, message } = refusal;
-      socket.send(encode({ kind: "error", code, message }), peer.port, peer.address);
+      service.socket.send(encode({ kind: "error", code, message }), peer.port, peer.address);
     }
     if (!tellable.take(performance.now())) return;
     const file = printableName(filename);
@@ -202,10 +200,11 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       const { virtualFiles } = options;
       const store = virtualFiles === undefined ? files : withFallback(virtualFiles, files);
       const socket = await openListeningSocket(address, port);
-      listening = socket;
+      const service: Service = { socket, store, sockets: createTransferSockets(address) };
+      current = service;
       socket.on("message", (datagram, from) => {
         try {
-          receive(socket, store, datagram, from);
+          receive(service, datagram, from);
         } catch (error) {
           counts.ignored++;
           log.error({ ip: from.address, err: error }, "tftp: a request could not be handled");
@@ -215,13 +214,21 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       return { port: socket.address().port };
     },
     async stop() {
-      listening?.close();
-      listening = undefined;
+      const service = current;
+      current = undefined;
+      service?.socket.close();
       for (const session of sessions.values()) session.abandon("the relay stopped");
       await Promise.all(running);
+      service?.sockets.close();
     },
     stats: () => ({ active: running.size, ...counts }),
   };
+}
+
+/** What is told of a transfer, whichever way it ended. */
+function statistics(end: Extract<SessionEnd, { readonly counts: unknown }>): EventDetail {
+  const { blockSizeBytes, windowSize } = end.negotiated;
+  return { ...end.counts, durationMs: end.durationMs, blockSizeBytes, windowSize };
 }
 
 function isRequest(datagram: Uint8Array): boolean {

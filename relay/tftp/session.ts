@@ -1,17 +1,10 @@
-import type { Socket } from "node:dgram";
-import { maxBlockSizeOfMtu, negotiate } from "../../core/tftp-packet/negotiate.ts";
+import { maxBlockSizeOfMtu, negotiate, type Negotiated } from "../../core/tftp-packet/negotiate.ts";
 import { parseMode, type TftpRequest } from "../../core/tftp-packet/packet.ts";
-import type { Content } from "./content.ts";
 import type { ContentStore } from "./content-store.ts";
 import type { TftpLimits } from "./limits.ts";
 import { BAD_MODE, refusalOfFile, TOO_LARGE_FOR_NETASCII, type Refusal } from "./refusal.ts";
-import {
-  startTransfer,
-  type TftpPeer,
-  type Transfer,
-  type TransferCounts,
-  type TransferEnd,
-} from "./transfer.ts";
+import type { TftpPeer, TransferSockets } from "./transfer-sockets.ts";
+import { startTransfer, type Transfer, type TransferCounts, type TransferEnd } from "./transfer.ts";
 
 /** How a session ended. */
 export type SessionEnd =
@@ -21,8 +14,8 @@ export type SessionEnd =
   /** Given up before there was a transfer. */
   | { readonly kind: "dropped" }
   | (TransferEnd & {
-      readonly sizeBytes: number;
       readonly durationMs: number;
+      readonly negotiated: Pick<Negotiated, "blockSizeBytes" | "windowSize">;
       readonly counts: TransferCounts;
     });
 
@@ -44,7 +37,7 @@ export type SessionOptions = {
   readonly store: ContentStore;
   readonly mtuBytes: number;
   readonly limits: TftpLimits;
-  readonly openTransferSocket: () => Promise<Socket>;
+  readonly sockets: TransferSockets;
 };
 
 /** Opens the file, negotiates and transfers. */
@@ -74,34 +67,28 @@ export function startSession(options: SessionOptions): Session {
       maxWindowSize: limits.maxWindowSize,
       mode,
     });
-    const socket = await openSocketFor(content);
     if (abandoned) {
-      socket.close();
       await content.close();
       return { kind: "dropped" };
     }
     const startedAt = performance.now();
-    return new Promise((resolve) => {
-      transfer = startTransfer({
-        socket,
-        peer,
-        content,
-        negotiated,
-        limits,
-        onEnd: (end, counts) =>
-          resolve({
-            ...end,
-            sizeBytes: content.sizeBytes,
-            durationMs: Math.round(performance.now() - startedAt),
-            counts,
-          }),
-      });
-    });
-  }
-
-  async function openSocketFor(content: Content): Promise<Socket> {
     try {
-      return await options.openTransferSocket();
+      return await new Promise((resolve) => {
+        transfer = startTransfer({
+          sockets: options.sockets,
+          peer,
+          content,
+          negotiated,
+          limits,
+          onEnd: (end, counts) =>
+            resolve({
+              ...end,
+              durationMs: Math.round(performance.now() - startedAt),
+              negotiated,
+              counts,
+            }),
+        });
+      });
     } catch (error) {
       await content.close();
       throw error;

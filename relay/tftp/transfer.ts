@@ -1,5 +1,3 @@
-import type { RemoteInfo, Socket } from "node:dgram";
-import type { Ipv4 } from "../../core/addresses.ts";
 import { encode } from "../../core/tftp-packet/encode.ts";
 import type { Negotiated } from "../../core/tftp-packet/negotiate.ts";
 import { ERROR_CODE, OPCODE, type TftpFailure, type TftpPacket } from "../../core/tftp-packet/packet.ts";
@@ -14,12 +12,16 @@ import {
 import type { Content } from "./content.ts";
 import { decodeOrUndefined } from "./datagram.ts";
 import type { TftpLimits } from "./limits.ts";
+import { MAX_SEND_BYTES, type TftpPeer, type TransferSockets } from "./transfer-sockets.ts";
 
 /** ERROR 5s a transfer answers strangers with, so that nobody can have it answer for ever. */
 const MAX_STRANGERS_ANSWERED = 16;
 
-/** A client's address and transfer identifier. */
-export type TftpPeer = { readonly address: Ipv4; readonly port: number };
+/** Opcode and block of a DATA. */
+const DATA_HEADER_BYTES = 4;
+
+/** Where a flight is laid out before it is sent, which happens in the same turn. */
+const outgoing = Buffer.alloc(MAX_SEND_BYTES);
 
 /** How a transfer ended. */
 export type TransferEnd =
@@ -30,16 +32,16 @@ export type TransferEnd =
 
 /** What a transfer did. */
 export type TransferCounts = {
+  /** Blocks of the file that the client acknowledged. */
   readonly blocks: number;
+  /** Bytes of the file that the client acknowledged. */
+  readonly bytes: number;
   /** Blocks that were sent more than once. */
   readonly resent: number;
-  /** Bytes of the file that the client acknowledged. */
-  readonly acknowledgedBytes: number;
 };
 
 export type TransferOptions = {
-  /** Bound, of this transfer alone; closed with it. */
-  readonly socket: Socket;
+  readonly sockets: TransferSockets;
   readonly peer: TftpPeer;
   /** Closed with the transfer. */
   readonly content: Content;
@@ -59,10 +61,20 @@ export type Transfer = {
   abandon(reason: string): void;
 };
 
-/** Runs a transfer to its end: drives core's state machine with a socket, a timer and a file. */
+/**
+ * Runs a transfer to its end: drives core's state machine with a socket, a
+ * timer and a file.
+ *
+ * @throws NetError where there is no socket to be had; the content is not closed then
+ */
 export function startTransfer(options: TransferOptions): Transfer {
-  const { socket, peer, content, negotiated, limits } = options;
+  const { peer, content, negotiated, limits } = options;
   const { blockSizeBytes } = negotiated;
+  const socket = options.sockets.open(peer, DATA_HEADER_BYTES + blockSizeBytes, {
+    onPeer: (datagram) => guard(() => onPeer(datagram)),
+    onStranger: (datagram, from) => guard(() => answerStranger(datagram, from)),
+    onError: (error) => finish({ kind: "failed", reason: `the socket failed: ${error.message}` }),
+  });
   let state: SenderState;
   let ended = false;
   let timer: NodeJS.Timeout | undefined;
@@ -72,32 +84,33 @@ export function startTransfer(options: TransferOptions): Transfer {
   let highestSent = 0;
   let resent = 0;
   let strangersAnswered = 0;
-  let sendError: Error | undefined;
-
-  function send(packet: TftpPacket, to: TftpPeer): void {
-    socket.send(encode(packet), to.port, to.address, noteSendError);
-  }
-
   /** A failed send is a lost packet; the reason is told if the transfer fails of it. */
-  function noteSendError(error: Error | null): void {
-    if (error !== null) sendError = error;
+  let sendError: string | undefined;
+
+  function send(packet: TftpPacket): void {
+    const bytes = Buffer.from(encode(packet).buffer);
+    sendError = socket.send(bytes, bytes.length) ?? sendError;
   }
 
-  function sendBlock(block: number, onSent: typeof noteSendError | undefined): void {
+  /** Lays a block's DATA out at `at`; returns where it ends. */
+  function layOut(block: number, at: number): number {
     const start = (block - 1) * blockSizeBytes;
     const end = Math.min(start + blockSizeBytes, content.sizeBytes);
-    const packet = new Uint8Array(4 + end - start);
-    packet[1] = OPCODE.DATA;
-    packet[2] = (block >>> 8) & 0xff;
-    packet[3] = block & 0xff;
-    content.copy(start, end, packet, 4);
-    socket.send(packet, peer.port, peer.address, onSent);
+    outgoing[at] = 0;
+    outgoing[at + 1] = OPCODE.DATA;
+    outgoing[at + 2] = (block >>> 8) & 0xff;
+    outgoing[at + 3] = block & 0xff;
+    content.copy(start, end, outgoing, at + DATA_HEADER_BYTES);
+    return at + DATA_HEADER_BYTES + end - start;
   }
 
   function sendFlight(first: number, last: number): void {
-    // A callback a block costs a third of the CPU, and matters only where things go wrong.
-    const onSent = state.resends > 0 ? noteSendError : undefined;
-    for (let block = first; block <= last; block++) sendBlock(block, onSent);
+    for (let block = first; block <= last;) {
+      const stop = Math.min(last, block + socket.maxDatagrams - 1);
+      let length = 0;
+      while (block <= stop) length = layOut(block++, length);
+      sendError = socket.send(outgoing, length) ?? sendError;
+    }
     resent += Math.max(0, Math.min(last, highestSent) - first + 1);
     highestSent = Math.max(highestSent, last);
     armTimer();
@@ -120,7 +133,7 @@ export function startTransfer(options: TransferOptions): Transfer {
       },
       (error: unknown) => {
         if (ended) return;
-        send({ kind: "error", code: ERROR_CODE.NOT_DEFINED, message: "the file cannot be read" }, peer);
+        send({ kind: "error", code: ERROR_CODE.NOT_DEFINED, message: "the file cannot be read" });
         finish({ kind: "failed", reason: `reading failed: ${String(error)}` });
       },
     );
@@ -144,7 +157,7 @@ export function startTransfer(options: TransferOptions): Transfer {
     const { action } = step;
     switch (action.kind) {
       case "send-oack":
-        send({ kind: "oack", options: negotiated.accepted }, peer);
+        send({ kind: "oack", options: negotiated.accepted });
         armTimer();
         break;
       case "send-blocks":
@@ -162,7 +175,7 @@ export function startTransfer(options: TransferOptions): Transfer {
   }
 
   function silence(): string {
-    const cause = sendError === undefined ? "" : ` (sending failed: ${sendError.message})`;
+    const cause = sendError === undefined ? "" : ` (sending failed: ${sendError})`;
     if (state.sent === 0) return `the client did not answer the OACK${cause}`;
     if (state.sent === state.lastBlock) {
       return `the last ACK did not come; the client may have the file${cause}`;
@@ -181,9 +194,9 @@ export function startTransfer(options: TransferOptions): Transfer {
     ended = true;
     clearTimeout(timer);
     const counts: TransferCounts = {
-      blocks: state.lastBlock,
+      blocks: state.acknowledged,
+      bytes: Math.min(state.acknowledged * blockSizeBytes, content.sizeBytes),
       resent,
-      acknowledgedBytes: Math.min(state.acknowledged * blockSizeBytes, content.sizeBytes),
     };
     socket.close();
     content.close().then(
@@ -193,35 +206,33 @@ export function startTransfer(options: TransferOptions): Transfer {
     );
   }
 
-  function onDatagram(datagram: Uint8Array, from: RemoteInfo): void {
-    if (ended) return;
+  function onPeer(datagram: Uint8Array): void {
     const packet = decodeOrUndefined(datagram);
-    if (packet === undefined) return;
-    if (from.port !== peer.port || from.address !== peer.address) {
-      answerStranger(packet, from);
-    } else if (packet.kind === "ack") {
-      apply(acknowledge(state, packet.block));
-    } else if (packet.kind === "error") {
-      leave(describeClientError(packet));
-    }
+    if (packet?.kind === "ack") apply(acknowledge(state, packet.block));
+    else if (packet?.kind === "error") leave(describeClientError(packet));
   }
 
   /** RFC 1350 section 4: a wrong TID gets ERROR 5 and does not disturb the transfer. */
-  function answerStranger(packet: TftpPacket, from: RemoteInfo): void {
+  function answerStranger(datagram: Uint8Array, from: TftpPeer): void {
+    const packet = decodeOrUndefined(datagram);
     // An ERROR is never answered: two servers would not stop.
-    if (packet.kind === "error" || strangersAnswered >= MAX_STRANGERS_ANSWERED) return;
+    if (packet === undefined || packet.kind === "error" || strangersAnswered >= MAX_STRANGERS_ANSWERED)
+      return;
     strangersAnswered++;
-    send({ kind: "error", code: ERROR_CODE.UNKNOWN_TRANSFER_ID, message: "unknown transfer ID" }, from);
+    const message = "unknown transfer ID";
+    socket.sendTo(encode({ kind: "error", code: ERROR_CODE.UNKNOWN_TRANSFER_ID, message }), from);
   }
 
-  socket.on("message", (datagram, from) => {
+  /** Nothing that arrives may throw past the loop that takes it. */
+  function guard(handle: () => void): void {
+    if (ended) return;
     try {
-      onDatagram(datagram, from);
+      handle();
     } catch (error) {
       finish({ kind: "failed", reason: `unexpected: ${String(error)}` });
     }
-  });
-  socket.on("error", (error) => finish({ kind: "failed", reason: `the socket failed: ${error.message}` }));
+  }
+
   const opening = startSender({
     sizeBytes: content.sizeBytes,
     blockSizeBytes,
@@ -231,7 +242,7 @@ export function startTransfer(options: TransferOptions): Transfer {
     maxResendsUnheard: limits.maxResendsUnheard,
   });
   state = opening.state;
-  apply(opening);
+  guard(() => apply(opening));
 
   return {
     isSilent: () => state.heard && state.resends > 0,
