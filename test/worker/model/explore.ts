@@ -5,6 +5,7 @@ import type { ModelSite } from "./site.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
+    unknownMacs?: number;
     schedules?: number;
     seed?: number;
     mutant?: string;
