@@ -16,9 +16,11 @@ import { OverheardClients } from "./dhcp/overheard.ts";
 import type { Subnet } from "./dhcp/subnet.ts";
 import { RelayError } from "./errors.ts";
 import { createExchangeReporter } from "./http/exchange-events.ts";
+import { Gate } from "./http/gate.ts";
 import { createRequestHandler } from "./http/handle-request.ts";
 import { createClientObserver } from "./http/observe-client.ts";
 import type { HttpListener } from "./http/server.ts";
+import { createPacer } from "./http/pacer.ts";
 import { createUpstream } from "./http/upstream.ts";
 import { createInterfaceServices, type InterfaceServices } from "./interface-services.ts";
 import { createJournal, type Journal, type JournalOptions } from "./journal/journal.ts";
@@ -139,6 +141,12 @@ async function startParts(
     upstream,
     images,
     fileRoot,
+    gate: new Gate(),
+    pacer: createPacer({
+      bytesPerSecond: config.http.maxRate,
+      bytesPerSecondPerClient: config.http.maxRatePerClient,
+      now: () => performance.now(),
+    }),
     observe,
     bootWaitSeconds: () => bootWaitOf(sync),
     report: createExchangeReporter(journal.sink, log, Date.now),

@@ -15,14 +15,14 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
   "interfaces[].dhcp": DHCP_KEYS,
   "interfaces[].dhcp.subnets[]": SUBNET_KEYS,
   tftp: ["root", "port"],
-  http: ["port"],
+  http: ["port", "maxRate", "maxRatePerClient"],
   bootFiles: FIRMWARE_CLASSES,
   cache: ["maxBytes", "prefetch"],
   log: ["level", "format"],
 };
 
 /** What the design names and this version does not have: said so, instead of "unknown". */
-const NOT_IN_THIS_VERSION = new Set(["mirrors", "admin", "http.maxRate", "http.admin"]);
+const NOT_IN_THIS_VERSION = new Set(["mirrors", "admin", "http.admin"]);
 
 const TYPE_WORDS: Record<string, string> = {
   string: "text",

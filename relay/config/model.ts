@@ -9,10 +9,19 @@ export type RelayConfig = {
   /** Nothing is answered on an interface that is not named. */
   readonly interfaces: readonly InterfaceConfig[];
   readonly tftp: { readonly root: string; readonly port: number };
-  readonly http: { readonly port: number };
+  readonly http: HttpConfig;
   readonly bootFiles: Required<BootFiles> & Record<FirmwareClass, readonly string[]>;
   readonly cache: CacheConfig;
   readonly log: { readonly level: LogLevel; readonly format: "json" | "pretty" };
+};
+
+/** Rates of image and boot files' bytes, a second; `null`: as fast as it goes. */
+export type HttpConfig = {
+  readonly port: number;
+  /** Of all clients of all interfaces together. */
+  readonly maxRate: number | null;
+  /** Of each client. */
+  readonly maxRatePerClient: number | null;
 };
 
 /** Image files that are kept at the site. */

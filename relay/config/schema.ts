@@ -4,6 +4,7 @@ import { z } from "zod";
 import { BOOT_FILE_NAME, BOOT_FILE_NAME_RULE } from "../../core/pxe/boot-file-name.ts";
 import { FIRMWARE_CLASSES } from "../../core/relay-protocol/state.ts";
 import { byteSize } from "./byte-size.ts";
+import { byteRate } from "./byte-rate.ts";
 import { completeDhcp, dhcp, port } from "./dhcp-schema.ts";
 import type { RelayConfig } from "./model.ts";
 
@@ -76,7 +77,13 @@ export const relayConfigSchema = z.strictObject({
   stateDir: absolutePath.default("/var/lib/pxedge"),
   interfaces,
   tftp: z.strictObject({ root: absolutePath.default("/usr/lib/ipxe"), port: port.default(69) }).prefault({}),
-  http: z.strictObject({ port: port.default(8080) }).prefault({}),
+  http: z
+    .strictObject({
+      port: port.default(8080),
+      maxRate: byteRate.nullable().default(null),
+      maxRatePerClient: byteRate.nullable().default(null),
+    })
+    .prefault({}),
   bootFiles: bootFiles.prefault({}),
   cache: z
     .strictObject({ maxBytes: byteSize.prefault("50GiB"), prefetch: z.boolean().default(true) })

@@ -46,6 +46,15 @@ export function sendRefusal(response: ServerResponse): Answer {
   return sendText(response, 404, "not found\n", { "cache-control": "no-store, no-transform" });
 }
 
+/** Says "later" to one of too many: each after another time, so that they do not come back as one. */
+export function sendBusy(response: ServerResponse): Answer {
+  const seconds = 1 + Math.floor(Math.random() * 5);
+  const sent = sendText(response, 503, "too many requests at a time; try again\n", {
+    "retry-after": String(seconds),
+  });
+  return failed("too many requests at a time", sent.bytes);
+}
+
 /** Says "later": iPXE's stage one asks again, and so do installers. */
 export function sendUnavailable(response: ServerResponse, reason: string): Answer {
   const sent = sendText(response, 503, "the control plane cannot be reached; try again\n", {

@@ -2,26 +2,29 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { FileOpened, FileRoot } from "../boot-files/file-root.ts";
 import { failed, sendText, type Answer } from "./answer.ts";
+import type { Pacer } from "./pacer.ts";
 import { negotiate } from "./representation.ts";
 import { sendBytes } from "./send-bytes.ts";
+
+type BootFileOptions = { readonly fileRoot: FileRoot; readonly pacer: Pacer };
 
 /**
  * Serves a boot file to firmware that boots over HTTP: HEAD for the length,
  * then GET, resumed by Range and If-Match (what EDK2 does).
  */
 export async function serveBootFile(
-  root: FileRoot,
+  { fileRoot, pacer }: BootFileOptions,
   name: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Answer> {
-  const file = await root.open(name);
+  const file = await fileRoot.open(name);
   if (file.kind === "refused") {
     const sent = sendText(response, 404, "not found\n");
     return file.reason === "missing" ? sent : failed(file.message, sent.bytes);
   }
   try {
-    return await serveOpened(file, request, response);
+    return await serveOpened(file, pacer, request, response);
   } finally {
     await file.handle.close();
   }
@@ -29,6 +32,7 @@ export async function serveBootFile(
 
 async function serveOpened(
   file: FileOpened,
+  pacer: Pacer,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Answer> {
@@ -40,7 +44,7 @@ async function serveOpened(
   let bytes = 0;
   try {
     return await sendBytes({
-      ...{ response, status, headers, first, last },
+      ...{ response, pacer, status, headers, first, last },
       async read(into, position, last) {
         const length = Math.min(into.length, last - position + 1);
         const { bytesRead } = await file.handle.read(into, 0, length, position);

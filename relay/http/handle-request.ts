@@ -4,13 +4,15 @@ import type { Logger } from "pino";
 import { renderStageOne } from "../../core/render/scripts/stage-one.ts";
 import type { FileRoot } from "../boot-files/file-root.ts";
 import type { ImageCache } from "../cache/image-cache.ts";
-import { sendText, type Answer } from "./answer.ts";
+import { sendBusy, sendText, type Answer } from "./answer.ts";
 import { serveBootFile } from "./boot-file.ts";
 import type { ReportExchange } from "./exchange-events.ts";
+import type { Gate, Priority } from "./gate.ts";
 import { isLoop, type Observation } from "./headers.ts";
 import { renderLoaderFile } from "./loader-file.ts";
 import type { ObserveClient } from "./observe-client.ts";
 import { serveImageFile } from "./image-file.ts";
+import type { Pacer } from "./pacer.ts";
 import { redactTarget } from "./redact.ts";
 import { isAmbiguous } from "./request-head.ts";
 import { routeRequest } from "./route.ts";
@@ -20,6 +22,8 @@ export type RequestHandlerOptions = {
   readonly upstream: Upstream;
   readonly images: Pick<ImageCache, "resolve" | "open">;
   readonly fileRoot: FileRoot;
+  readonly gate: Gate;
+  readonly pacer: Pacer;
   readonly observe: ObserveClient;
   /** As the site has it; `null`: stage one waits for ever. */
   readonly bootWaitSeconds: () => number | null;
@@ -95,6 +99,9 @@ async function answerRequest(
   if (body !== undefined && request.method !== "POST") return refuse(response, 400);
   if (body !== undefined && body > MAX_BODY_BYTES) return refuse(response, 413);
 
+  const leave = options.gate.enter(priorityOf(request.url!), observation.client.ip);
+  if (leave === undefined) return sendBusy(response);
+  response.once("close", leave);
   switch (route.kind) {
     case "stage-one": {
       const script = renderStageOne({ bootWaitSeconds: options.bootWaitSeconds(), jitter: Math.random });
@@ -103,14 +110,19 @@ async function answerRequest(
     case "boot-file": {
       const script = renderLoaderFile(route.name, observation, options.bootWaitSeconds());
       return script === undefined
-        ? serveBootFile(options.fileRoot, route.name, request, response)
+        ? serveBootFile(options, route.name, request, response)
         : sendText(response, 200, script);
     }
     case "image":
-      return serveImageFile(options.images, route.target, request, response);
+      return serveImageFile(options, route.target, request, response);
     case "forward":
       return options.upstream.forward({ request, response, target: route.target, observation });
   }
+}
+
+/** Image files and trees are what takes long; all else is short, and machines wait for it. */
+function priorityOf(target: string): Priority {
+  return /^\/[it]\//.test(target) ? "image" : "boot";
 }
 
 const REFUSALS = {

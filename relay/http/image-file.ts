@@ -4,6 +4,7 @@ import { ImageError } from "../cache/errors.ts";
 import type { ImageCache } from "../cache/image-cache.ts";
 import type { ImageReader } from "../cache/image-reader.ts";
 import { failed, sendRefusal, sendText, sendUnavailable, type Answer } from "./answer.ts";
+import type { Pacer } from "./pacer.ts";
 import { negotiate } from "./representation.ts";
 import { sendBytes } from "./send-bytes.ts";
 
@@ -13,9 +14,11 @@ const FOR_EVER = "private, max-age=31536000, immutable, no-transform";
 /** Once bytes were sent, a client is better off waiting for the origin than with a torn file. */
 const MID_FILE_PATIENCE_MS = 5 * 60_000;
 
+type ImageFileOptions = { readonly images: Pick<ImageCache, "resolve" | "open">; readonly pacer: Pacer };
+
 /** Serves one image file by its signed URL, from the cache and through it. */
 export async function serveImageFile(
-  images: Pick<ImageCache, "resolve" | "open">,
+  { images, pacer }: ImageFileOptions,
   target: string,
   request: IncomingMessage,
   response: ServerResponse,
@@ -39,7 +42,7 @@ export async function serveImageFile(
   let bytes = 0;
   const read = patient(reader, (count) => (bytes += count));
   try {
-    const answer = await sendBytes({ read, response, status, headers, first, last });
+    const answer = await sendBytes({ read, response, pacer, status, headers, first, last });
     return { ...answer, source: reader.source };
   } catch (error) {
     return { ...explain(response, error), bytes, source: reader.source };

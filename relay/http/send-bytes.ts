@@ -1,9 +1,11 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 
+import type { Pacer } from "./pacer.ts";
 import { answered, type Answer } from "./answer.ts";
 
 export type SendBytesOptions = {
   readonly response: ServerResponse;
+  readonly pacer: Pacer;
   readonly status: number;
   readonly headers: OutgoingHttpHeaders;
   /** The bytes to send, both inclusive. */
@@ -18,6 +20,9 @@ const BUDGET_BYTES = 48 * 1024 * 1024;
 const LARGEST_BYTES = 1024 * 1024;
 const SMALLEST_BYTES = 64 * 1024;
 
+/** For one buffer, which it keeps from others as long as it takes. */
+const SLOWEST_WRITE_MS = 5 * 60_000;
+
 let sending = 0;
 
 /**
@@ -28,7 +33,8 @@ let sending = 0;
  * @throws what `read` throws
  */
 export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
-  const { response, status, headers, first, last, read } = options;
+  const { response, pacer, status, headers, first, last, read } = options;
+  const client = response.req.socket.remoteAddress ?? "";
   let isReading = false;
   // Of a socket that is idle since we have nothing to send, the client is not to blame.
   response.on("timeout", () => isReading || response.destroy());
@@ -37,9 +43,10 @@ export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
     let [spare, other] = [Buffer.alloc(0), Buffer.alloc(0)];
     let sent: Promise<void> = Promise.resolve();
     for (let position = first; position <= last;) {
-      const size = Math.min(bufferSize(), last - position + 1);
+      const size = Math.min(bufferSize(), pacer.pieceBytes, last - position + 1);
       if (spare.length < size || spare.length > 2 * size) spare = Buffer.allocUnsafeSlow(size);
       isReading = true;
+      await pacer.take(client, size, () => !response.destroyed);
       const length = await read(spare, position, last);
       isReading = false;
       if (!response.headersSent) response.writeHead(status, headers);
@@ -63,9 +70,13 @@ function bufferSize(): number {
   return Math.min(LARGEST_BYTES, Math.max(SMALLEST_BYTES, 2 ** Math.floor(Math.log2(share))));
 }
 
-/** Resolves once the bytes are the kernel's, or the client has gone. */
+/** Resolves once the bytes are the kernel's, or the client has gone; one that takes hardly any is cut off. */
 function write(response: ServerResponse, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
-    response.write(bytes, () => resolve());
+    const timer = setTimeout(() => response.destroy(), SLOWEST_WRITE_MS).unref();
+    response.write(bytes, () => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
 }

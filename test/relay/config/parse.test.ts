@@ -54,7 +54,7 @@ describe("a configuration that is right", () => {
         },
       ],
       tftp: { root: "/usr/lib/ipxe", port: 69 },
-      http: { port: 8080 },
+      http: { port: 8080, maxRate: null, maxRatePerClient: null },
       bootFiles: {
         bios: ["undionly.kpxe"],
         "efi-ia32": [],
@@ -124,7 +124,7 @@ interfaces:
   - name: eth4
     dhcp: { mode: auto, answer: registered, port: 6767, clientPort: 6868, bootPort: 4012 }
 tftp: { root: /srv/tftp, port: 6969 }
-http: { port: 80 }
+http: { port: 80, maxRate: 1Gbit/s, maxRatePerClient: 20.5 MiB/s }
 bootFiles: { efi-x86_64: [shimx64.efi] }
 log: { level: debug, format: pretty }
 `,
@@ -207,7 +207,36 @@ log: { level: debug, format: pretty }
     ]);
     expect(config.bootFiles["efi-x86_64"]).toEqual(["shimx64.efi"]);
     expect(config.bootFiles.bios).toEqual(["undionly.kpxe"]);
+    expect(config.http).toEqual({ port: 80, maxRate: 125_000_000, maxRatePerClient: 21_495_808 });
     expect(config.log).toEqual({ level: "debug", format: "pretty" });
+  });
+});
+
+describe("a rate", () => {
+  const parse = (text: string) =>
+    parseRelayConfig(`${MINIMAL}http: { maxRate: ${text} }\n`, "relay.yaml").http.maxRate;
+
+  test.each([
+    ["16384B/s", 16_384],
+    ["512KiB/s", 524_288],
+    ["1.5 MiB/s", 1_572_864],
+    ["1GiB/s", 1_073_741_824],
+    ["800kbit/s", 100_000],
+    ["20Mbit/s", 2_500_000],
+    ["null", null],
+  ])("%s", (text, bytesPerSecond) => {
+    expect(parse(text)).toBe(bytesPerSecond);
+  });
+
+  test.each([
+    ["5000000", "must be a rate such as 100MiB/s or 1Gbit/s"],
+    ["100MB/s", "must be a rate such as"],
+    ["100MiB", "must be a rate such as"],
+    ["-1MiB/s", "must be a rate such as"],
+    ["100kbit/s", "must be at least 16KiB/s"],
+    ["[1]", "must be a rate such as"],
+  ])("%s is none", (text, problem) => {
+    expect(() => parse(text)).toThrow(`http.maxRate: ${problem}`);
   });
 });
 

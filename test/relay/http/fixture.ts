@@ -21,6 +21,8 @@ import {
   type HandleRequest,
   type RequestHandlerOptions,
 } from "../../../relay/http/handle-request.ts";
+import { Gate } from "../../../relay/http/gate.ts";
+import { createPacer, type Pacer } from "../../../relay/http/pacer.ts";
 import { createClientObserver } from "../../../relay/http/observe-client.ts";
 import { startHttpServer } from "../../../relay/http/server.ts";
 import { createUpstream } from "../../../relay/http/upstream.ts";
@@ -80,6 +82,8 @@ export async function startRelayHttp(
     leased?: boolean;
     answerTimeoutMs?: number;
     bootWaitSeconds?: number | null;
+    gate?: Gate;
+    pacer?: Pacer;
     images?: RequestHandlerOptions["images"];
   } = {},
 ): Promise<RelayUnderTest> {
@@ -99,6 +103,10 @@ export async function startRelayHttp(
     upstream,
     images: options.images ?? NO_IMAGES,
     fileRoot: await openFileRoot(root),
+    gate: options.gate ?? new Gate(),
+    pacer:
+      options.pacer ??
+      createPacer({ bytesPerSecond: null, bytesPerSecondPerClient: null, now: () => performance.now() }),
     observe: createClientObserver({
       macByAddress: () => (options.leased === false ? undefined : CLIENT_MAC),
       lookupNeighbour: () => undefined,
