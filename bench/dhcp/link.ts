@@ -13,15 +13,18 @@ export type Link = {
   readonly remove: () => void;
 };
 
-/** @throws when the network cannot be built: it takes root */
-export function createLink(): Link {
-  const serverNamespace = `pxbench-s-${process.pid}`;
-  const clientNamespace = `pxbench-c-${process.pid}`;
+/**
+ * @param name tells one of several links from the others
+ * @throws when the network cannot be built: it takes root
+ */
+export function createLink(name: string): Link {
+  const serverNamespace = `pxbench-s-${name}-${process.pid}`;
+  const clientNamespace = `pxbench-c-${name}-${process.pid}`;
   const remove = (): void => {
-    for (const name of [serverNamespace, clientNamespace]) spawnSync("ip", ["netns", "delete", name]);
+    for (const each of [serverNamespace, clientNamespace]) spawnSync("ip", ["netns", "delete", each]);
   };
   try {
-    for (const name of [serverNamespace, clientNamespace]) ip("netns", "add", name);
+    for (const each of [serverNamespace, clientNamespace]) ip("netns", "add", each);
     ip(
       "-n",
       serverNamespace,
@@ -36,13 +39,13 @@ export function createLink(): Link {
       "netns",
       clientNamespace,
     );
-    for (const [name, device, address] of [
+    for (const [namespace, device, address] of [
       [serverNamespace, "srv0", "10.55.0.1/16"],
       [clientNamespace, "cli0", "10.55.0.2/16"],
     ] as const) {
-      ip("-n", name, "address", "add", address, "dev", device);
-      ip("-n", name, "link", "set", "lo", "up");
-      ip("-n", name, "link", "set", device, "up");
+      ip("-n", namespace, "address", "add", address, "dev", device);
+      ip("-n", namespace, "link", "set", "lo", "up");
+      ip("-n", namespace, "link", "set", device, "up");
     }
   } catch (error) {
     remove();

@@ -1,14 +1,17 @@
+import type { SiteSnapshot } from "../../relay/dhcp/reservations.ts";
 import { createDhcpServer } from "../../relay/dhcp/server.ts";
 import { LeaseStore } from "../../relay/leases/lease-store.ts";
 import { readInterface } from "../../relay/net/interfaces.ts";
 import { serverConfig } from "../../test/relay/dhcp/support/server-config.ts";
+import { MACHINES } from "./machines.ts";
 
 /**
  * The relay's DHCP server alone, leases durable and probing on. Arguments: the
  * interface, the range's ends, the leases' file. Writes its counters and its
- * memory on SIGUSR2, and `ready`.
+ * memory on SIGUSR2, and `ready`. It knows the machines of `machines.ts`.
  */
 const [device = "", first = "", last = "", file = ""] = process.argv.slice(2);
+const site: SiteSnapshot = { site: { id: "s1", name: "bench", bootWaitSeconds: 300 }, machines: MACHINES };
 const server = createDhcpServer({
   config: serverConfig({ ranges: [[first, last]], probe: true, leasesPerPort: 1_000_000 }),
   interface: readInterface(device),
@@ -16,7 +19,7 @@ const server = createDhcpServer({
   bootFiles: { bios: ["undionly.kpxe"], "efi-x86_64": ["snponly.efi"] },
   bootFileAvailable: () => true,
   leases: new LeaseStore({ path: file, now: Date.now }),
-  site: () => undefined,
+  site: () => site,
   onEvent: () => undefined,
   log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: console.error },
   now: Date.now,

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Child, startChild } from "../../test/support/lab/child.ts";
@@ -22,7 +22,7 @@ const OURS = fileURLToPath(new URL("our-server.ts", import.meta.url));
 export const SERVERS: readonly MeasuredServer[] = [
   {
     name: "pxedge",
-    startRate: 1000,
+    startRate: 2000,
     command: (link, directory) => [
       process.execPath,
       OURS,
@@ -35,7 +35,7 @@ export const SERVERS: readonly MeasuredServer[] = [
   },
   {
     name: "kea",
-    startRate: 1000,
+    startRate: 2000,
     command: (link, directory) => {
       const file = write(directory, "kea.json", keaConfig(link, directory));
       return [
@@ -85,6 +85,8 @@ subnet ${link.network} netmask ${link.netmask} { range ${link.range.join(" ")}; 
 
 /** A server under measurement. */
 export type RunningServer = {
+  /** Seconds of processor time that it has taken so far, all threads together. */
+  readonly cpuSeconds: () => number;
   /** What it has to say of itself. */
   readonly report?: () => Promise<string>;
   readonly stop: () => Promise<void>;
@@ -110,9 +112,16 @@ export async function startServer(
   }
   await new Promise((resolve) => setTimeout(resolve, server.warmUpMs));
   return {
+    cpuSeconds: () => cpuSeconds(child.pid),
     ...(server.name === "pxedge" && { report: () => ownReport(child) }),
     stop: () => child.stop(),
   };
+}
+
+/** Fields 14 and 15 of /proc/PID/stat, in hundredths of a second (proc(5)); the name in field 2 may hold blanks. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function ownReport(child: Child): Promise<string> {
