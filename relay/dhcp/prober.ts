@@ -64,7 +64,7 @@ export class Prober {
 
   /** Resolves once the first addresses are known. */
   async start(): Promise<void> {
-    this.#ask();
+    this.#ask(this.#answered());
     await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
     this.#round();
   }
@@ -77,8 +77,9 @@ export class Prober {
 
   readonly #round = (): void => {
     try {
-      this.#collect();
-      this.#ask();
+      const answered = this.#answered();
+      this.#collect(answered);
+      this.#ask(answered);
     } catch (error) {
       this.#options.onError(error, "free addresses could not be probed");
     }
@@ -86,9 +87,7 @@ export class Prober {
     this.#timer = setTimeout(this.#round, isIdle ? IDLE_MS : ROUND_MS).unref();
   };
 
-  #collect(): void {
-    if (this.#outstanding.size === 0) return;
-    const answered = this.#answered();
+  #collect(answered: ReadonlyMap<Ipv4, Mac>): void {
     const now = this.#options.now();
     for (const [address, pool] of this.#outstanding) {
       const mac = answered.get(address);
@@ -113,7 +112,8 @@ export class Prober {
     onConflict(address, mac);
   }
 
-  #ask(): void {
+  /** @param before who answered before it asks */
+  #ask(before: ReadonlyMap<Ipv4, Mac>): void {
     const now = this.#options.now();
     for (const [index, pool] of this.#pools.entries()) {
       pool.knownFree.expire(now);
@@ -124,8 +124,6 @@ export class Prober {
       const network = this.#options.networks.find(({ subnet }) => subnet.contains(address));
       if (network !== undefined) this.#outstanding.set(address, network.pool);
     }
-    if (this.#outstanding.size === 0) return;
-    const before = this.#answered();
     for (const address of this.#outstanding.keys()) {
       if (before.has(address)) {
         if (!this.#doubtful.has(address)) this.#doubtful.set(address, now);

@@ -9,7 +9,6 @@ import {
   MESSAGE_TYPE,
   OPTION,
   textOption,
-  u32Option,
   u8Option,
 } from "../../core/dhcp-packet/index.ts";
 import { bootFileFields } from "../../core/pxe/boot-file.ts";
@@ -31,16 +30,8 @@ export function leaseReply(
   direction: BootDirection,
   place: Place,
 ): DhcpPacket {
-  const seconds = place.subnet.settings.leaseSeconds;
-  return configured(type, request, client, direction, place, {
-    yiaddr: address,
-    times: [
-      u32Option(OPTION.IP_ADDRESS_LEASE_TIME, seconds),
-      // RFC 2131 section 4.4.5: half, and seven eighths of it.
-      u32Option(OPTION.RENEWAL_TIME, Math.floor(seconds / 2)),
-      u32Option(OPTION.REBINDING_TIME, Math.floor((seconds * 7) / 8)),
-    ],
-  });
+  const { times } = place.subnet;
+  return configured(type, request, client, direction, place, { yiaddr: address, times });
 }
 
 /** The ACK of an INFORM: configuration for an address that the client has by other means. */

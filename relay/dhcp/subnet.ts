@@ -6,6 +6,7 @@ import {
   OPTION,
   textOption,
   u16Option,
+  u32Option,
 } from "../../core/dhcp-packet/index.ts";
 import { parseNetwork } from "../config/addresses-schema.ts";
 import type { AddressRange, SubnetConfig, SubnetSettings } from "../config/model.ts";
@@ -33,6 +34,8 @@ export type Subnet = {
   readonly segments: readonly Segment[];
   /** The network's configuration for its clients, by code, in the order for one that does not say. */
   readonly options: ReadonlyMap<number, DhcpOption>;
+  /** How long a lease lasts, and when to renew and to rebind it. */
+  readonly times: readonly DhcpOption[];
   contains(address: Ipv4): boolean;
   inRange(address: Ipv4): boolean;
   /** Whether a host may have it: not the network's own, nor the broadcast address, nor that of a server we name. */
@@ -95,6 +98,7 @@ function describe(
     local,
     segments,
     options: optionsOf(settings, formatIpv4(mask), formatIpv4(last)),
+    times: timesOf(settings.leaseSeconds),
     contains: (address) => within(address) !== undefined,
     inRange: (address) => {
       const value = within(address);
@@ -127,6 +131,15 @@ function optionsOf(settings: SubnetSettings, netmask: Ipv4, broadcast: Ipv4): Ma
   const byCode = new Map<number, DhcpOption>();
   for (const option of all) if (!byCode.has(option.code)) byCode.set(option.code, option);
   return byCode;
+}
+
+function timesOf(leaseSeconds: number): DhcpOption[] {
+  return [
+    u32Option(OPTION.IP_ADDRESS_LEASE_TIME, leaseSeconds),
+    // RFC 2131 section 4.4.5: half, and seven eighths of it.
+    u32Option(OPTION.RENEWAL_TIME, Math.floor(leaseSeconds / 2)),
+    u32Option(OPTION.REBINDING_TIME, Math.floor((leaseSeconds * 7) / 8)),
+  ];
 }
 
 function subtract(segments: readonly Segment[], holes: readonly Segment[]): Segment[] {

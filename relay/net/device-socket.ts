@@ -13,8 +13,8 @@ import {
 } from "./libc.ts";
 import { findPortHolders } from "./port-holder.ts";
 
-/** Holds a burst of some thousand DHCP packets; the kernel grants at most net.core.rmem_max. */
-const RECEIVE_BUFFER_BYTES = 2 * 1024 * 1024;
+/** Holds what a flood brings while something else has the processor; the kernel grants at most net.core.rmem_max. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** Linux's IFNAMSIZ is 16 with the terminating zero. */
 const MAX_DEVICE_NAME_LENGTH = 15;
