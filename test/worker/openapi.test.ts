@@ -22,6 +22,40 @@ async function readDocument() {
   return json;
 }
 
+/** DESIGN.md's "Contract", below `/api/v1`. */
+const CONTRACT = [
+  ...["profiles", "templates", "images"].flatMap((kind) => [
+    `PUT,GET,DELETE /${kind}/{name}`,
+    `GET /${kind}/{name}/revisions`,
+    `POST /${kind}/{name}/rollback`,
+  ]),
+  "GET /secrets",
+  "GET,PUT,DELETE /secrets/{name}",
+  "POST /keys/rotate",
+  "GET /audit",
+  "POST,GET /tokens",
+  "GET,DELETE /tokens/{id}",
+  "POST,GET /sites",
+  "PUT,GET,DELETE /sites/{site}",
+  "POST /sites/{site}/join-tokens",
+  "GET,DELETE /sites/{site}/relays/{id}",
+  "POST /relays/join",
+  "POST,GET /sites/{site}/boot-tokens",
+  "DELETE /sites/{site}/boot-tokens/{id}",
+  "PUT,GET,PATCH,DELETE /sites/{site}/machines/{id}",
+  "GET /sites/{site}/machines",
+  "POST /sites/{site}/machines:batch",
+  "POST /sites/{site}/machines/{id}/arm",
+  "POST /sites/{site}/machines/{id}/disarm",
+  "POST /sites/{site}/arm",
+  "GET /sites/{site}/machines/{id}/attempts",
+  "GET /sites/{site}/machines/{id}/timeline",
+  "GET /sites/{site}/machines/{id}/preview",
+  "GET /sites/{site}/discovered",
+  "GET /sites/{site}/events",
+  "POST,PUT /images/{name}/files/{path}",
+];
+
 describe("the OpenAPI document", () => {
   test("tells of every route, and of nothing else", async () => {
     const { openapi, paths } = await readDocument();
@@ -34,6 +68,17 @@ describe("the OpenAPI document", () => {
       .map(({ method, path }) => `${method} ${toOpenApiPath(path)}`)
       .filter((route) => route !== "GET /openapi.json");
     expect(told.sort()).toEqual([...new Set(served)].sort());
+  });
+
+  test("has every route of the contract", () => {
+    const known = new Set(OPERATIONS.map(({ method, path }) => `${method.toUpperCase()} ${path}`));
+    const missing = CONTRACT.flatMap((line) => {
+      const [methods, path] = line.split(" /");
+      return methods!
+        .split(",")
+        .flatMap((method) => (known.has(`${method} /${path}`) ? [] : `${method} /${path}`));
+    });
+    expect(missing).toEqual([]);
   });
 
   test("names every operation, parameter, role and problem", async () => {
@@ -114,6 +159,7 @@ test("every operation answers as it is documented", async () => {
   await request("GET", "/boot/52-54-00-00-00-99/script.ipxe?serial=S1&arch=x86_64", { headers: stranger });
   await call("GET", "/sites/lab/discovered");
   await call("GET", "/sites/lab/relays");
+  await call("GET", `/sites/lab/relays/${relayId}`);
   await call("DELETE", `/sites/lab/relays/${relayId}`);
   const bootToken = await call("POST", "/sites/lab/boot-tokens", { description: "rack a" });
   await call("GET", "/sites/lab/boot-tokens");

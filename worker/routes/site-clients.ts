@@ -6,6 +6,7 @@ import {
   joinTokenSchema,
   newBootTokenSchema,
   relayPageSchema,
+  relaySchema,
 } from "../api/responses/sites.ts";
 import { siteObject } from "../env.ts";
 import { pageJson, pageOfAllJson, type AppContext } from "../http.ts";
@@ -45,6 +46,19 @@ export const siteClientRoutes = new ApiRoutes()
     },
     async (c, { params, query }) =>
       pageOfAllJson(c, query, await (await objectOf(c, params)).listRelays(), (relay) => relay.id),
+  )
+
+  .add(
+    {
+      method: "get",
+      path: "/sites/{site}/relays/{id}",
+      id: "getRelay",
+      tag: "relays",
+      summary: "A relay",
+      params: SITE_AND_ID,
+      responses: { 200: { description: "Since when, and when it was last heard of", schema: relaySchema } },
+    },
+    async (c, { params }) => c.json(unwrap(await (await objectOf(c, params)).getRelay(params.id))),
   )
 
   .add(

@@ -86,18 +86,24 @@ export function authorizeRelay(sql: SqlStorage, credential: SiteCredential, now:
 }
 
 export function listRelays(sql: SqlStorage): RelayInfo[] {
-  return sql
-    .exec<Row>("SELECT * FROM relays ORDER BY joined_at")
-    .toArray()
-    .map((row) => ({
-      id: row.id,
-      joinedAt: new Date(row.joined_at).toISOString(),
-      lastSeenAt: row.last_seen_at === null ? null : new Date(row.last_seen_at).toISOString(),
-    }));
+  return sql.exec<Row>("SELECT * FROM relays ORDER BY joined_at").toArray().map(toInfo);
+}
+
+export function getRelay(sql: SqlStorage, id: string): Result<RelayInfo> {
+  const row = sql.exec<Row>("SELECT * FROM relays WHERE id = ?", id).toArray()[0];
+  return row === undefined ? fail("not-found", `no relay "${id}" at this site`) : ok(toInfo(row));
 }
 
 /** Revokes a relay. */
 export function deleteRelay(sql: SqlStorage, id: string): Result<null> {
   const deleted = sql.exec("DELETE FROM relays WHERE id = ?", id).rowsWritten > 0;
   return deleted ? ok(null) : fail("not-found", `no relay "${id}" at this site`);
+}
+
+function toInfo({ id, joined_at, last_seen_at }: Row): RelayInfo {
+  return {
+    id,
+    joinedAt: new Date(joined_at).toISOString(),
+    lastSeenAt: last_seen_at === null ? null : new Date(last_seen_at).toISOString(),
+  };
 }

@@ -35,7 +35,7 @@ import type { Pinned } from "./pinned.ts";
 import { collectPins, hashPins } from "./pins.ts";
 import { previewMachine } from "./preview.ts";
 import { relayState } from "./relay-state.ts";
-import { createJoinToken, deleteRelay, joinRelay, listRelays, type RelayInfo } from "./relays.ts";
+import { createJoinToken, deleteRelay, getRelay, joinRelay, listRelays, type RelayInfo } from "./relays.ts";
 import { SITE_MIGRATIONS } from "./schema.ts";
 import { noteRefusedScript, openScript, type RefusedScript, type ScriptRequest } from "./scripts.ts";
 import { SiteTransactions } from "./transactions.ts";
@@ -182,6 +182,10 @@ export class SiteObject extends DurableObject<Env> {
 
   listRelays(): RelayInfo[] {
     return listRelays(this.sql);
+  }
+
+  getRelay(id: string): Result<RelayInfo> {
+    return getRelay(this.sql, id);
   }
 
   deleteRelay(id: string): Result<null> {

@@ -23,15 +23,14 @@ export const joinedRelaySchema = z
   })
   .meta({ id: "JoinedRelay" });
 
-export const relayPageSchema = pageOf(
-  z
-    .strictObject({
-      id: idSchema,
-      joinedAt: instantSchema,
-      lastSeenAt: instantSchema.nullable().meta({ description: "To the minute" }),
-    })
-    .meta({ id: "Relay" }),
-);
+export const relaySchema = z
+  .strictObject({
+    id: idSchema,
+    joinedAt: instantSchema,
+    lastSeenAt: instantSchema.nullable().meta({ description: "To the minute" }),
+  })
+  .meta({ id: "Relay" });
+export const relayPageSchema = pageOf(relaySchema);
 
 const bootTokenMembers = {
   id: idSchema,
