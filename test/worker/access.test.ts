@@ -1,6 +1,8 @@
 import { reset } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { OPERATIONS } from "../../worker/api/api.ts";
 import { api, createProfiles, createSite, done, env, request } from "./control-plane.ts";
+import { operationOf } from "./documented.ts";
 
 type Role = "viewer" | "operator" | "admin";
 
@@ -16,6 +18,7 @@ const ROUTES: readonly (readonly [string, string, Role, "site" | "any" | "fleet"
   ["GET", "/sites/SITE/boot-tokens", "viewer", "site"],
   ["DELETE", "/sites/SITE/boot-tokens/x", "admin", "site"],
   ["GET", "/sites/SITE/relays", "viewer", "site"],
+  ["GET", "/sites/SITE/relays/x", "viewer", "site"],
   ["DELETE", "/sites/SITE/relays/x", "admin", "site"],
   ["GET", "/sites/SITE/events", "viewer", "site"],
   ["GET", "/sites/SITE/discovered", "viewer", "site"],
@@ -40,7 +43,9 @@ const ROUTES: readonly (readonly [string, string, Role, "site" | "any" | "fleet"
     ["POST", `/${kind}/x/rollback`, "admin", "fleet"] as const,
   ]),
   ["POST", "/images/x/files/linux?uploads", "admin", "fleet"],
+  ["GET", "/images/x/files/linux?uploadId=y", "viewer", "any"],
   ["PUT", "/images/x/files/linux?uploadId=y&part=1", "admin", "fleet"],
+  ["DELETE", "/images/x/files/linux?uploadId=y", "admin", "fleet"],
   ["GET", "/boot-files", "viewer", "any"],
   ["PUT", "/boot-files/x.efi", "admin", "fleet"],
   ["DELETE", "/boot-files/x.efi", "admin", "fleet"],
@@ -75,6 +80,12 @@ beforeEach(async () => {
 afterEach(reset);
 
 describe("every route", () => {
+  test("is in the table, but for the one without a token", () => {
+    const listed = ROUTES.map(([method, path]) => operationOf(method, `/api/v1${path}`)?.id);
+    const served = OPERATIONS.flatMap(({ id }) => (id === "joinRelay" ? [] : [id]));
+    expect([...new Set(listed)].sort()).toEqual(served.sort());
+  });
+
   for (const role of ROLES) {
     test(`to a token of the role ${role}, for all sites and for one`, async () => {
       const fleet = await newToken({ name: "fleet", role });
