@@ -10,22 +10,24 @@ import type { RelayConfig } from "./config/model.ts";
 import { createControlPlaneClient } from "./control-plane/client.ts";
 import { readCredentials, type RelayCredentials } from "./control-plane/credentials.ts";
 import { deliverEvents } from "./control-plane/deliver-events.ts";
+import { createSignOfLife } from "./control-plane/sign-of-life.ts";
 import { createStateFile } from "./control-plane/state-file.ts";
 import { createStateSync, type StateSync } from "./control-plane/state-sync.ts";
+import { LastGoodStore } from "./decision/last-good-store.ts";
 import { OverheardClients } from "./dhcp/overheard.ts";
 import type { Subnet } from "./dhcp/subnet.ts";
 import { RelayError } from "./errors.ts";
-import { createExchangeReporter } from "./http/exchange-events.ts";
 import { Gate } from "./http/gate.ts";
-import { createRequestHandler } from "./http/handle-request.ts";
 import { createClientObserver } from "./http/observe-client.ts";
 import type { HttpListener } from "./http/server.ts";
 import { createPacer } from "./http/pacer.ts";
 import { createUpstream } from "./http/upstream.ts";
 import { createInterfaceServices, type InterfaceServices } from "./interface-services.ts";
-import { createJournal, type Journal, type JournalOptions } from "./journal/journal.ts";
+import { createJournal } from "./journal/journal.ts";
 import { KeptInterface } from "./kept-interface.ts";
 import { LeaseStore } from "./leases/lease-store.ts";
+import { createMachineHttp } from "./machine-http.ts";
+import { createCachedLookup } from "./net/cached-lookup.ts";
 import { type InterfaceInfo, readInterface } from "./net/interfaces.ts";
 import { lookupNeighbour } from "./net/neighbours.ts";
 import { ReservationWatch } from "./reservation-watch.ts";
@@ -41,9 +43,6 @@ export type Relay = {
 };
 
 export type RelayOptions = { readonly config: RelayConfig; readonly log: Logger };
-
-/** As the control plane's default; for a site whose state was never fetched. */
-const DEFAULT_BOOT_WAIT_SECONDS = 300;
 
 /** Reservations are worth a wait, a dead WAN is not worth a long one. */
 const FIRST_STATE_WAIT_MS = 5000;
@@ -87,10 +86,15 @@ async function startParts(
 
   const { url } = config.controlPlane;
   const { credential, siteId } = credentials;
+  const signOfLife = createSignOfLife();
+  const onRevision = (revision: string): void => sync.noteRevision(revision);
   const client = createControlPlaneClient({
     url,
     credential,
-    onRevision: (revision) => sync.noteRevision(revision),
+    onRevision: (revision) => {
+      signOfLife.note();
+      onRevision(revision);
+    },
   });
   const bootFiles = createBootFileAvailability(fileRoot, Date.now);
   const interfaces: KeptInterface[] = [];
@@ -115,12 +119,22 @@ async function startParts(
   await fetchFirstState(sync);
   await bootFiles.look(config.bootFiles, sync.current());
 
-  const journal = openJournal({
-    file: join(stateDir, "journal.db"),
-    deliver: (events, signal) => deliverEvents(client, events, signal),
-    log,
-  });
+  const journal = openState(join(stateDir, "journal.db"), "the journal of events", (file) =>
+    createJournal({ file, deliver: (events, signal) => deliverEvents(client, events, signal), log }),
+  );
   running.push(() => journal.stop());
+  const lastGood = openState(
+    join(stateDir, "last-good.db"),
+    "the scripts that machines boot while the WAN is down, in",
+    (file) =>
+      new LastGoodStore({
+        file,
+        now: Date.now,
+        onDamaged: (aside) =>
+          log.error({ aside }, "the last known good scripts are damaged; they were set aside"),
+      }),
+  );
+  running.push(() => lastGood.close());
 
   images = await startImageCache({ config, credentials, client, sync, onEvent: journal.sink, log });
   running.push(() => images?.stop());
@@ -134,12 +148,20 @@ async function startParts(
   const upstream = createUpstream({
     url,
     credential,
-    onRevision: (revision) => sync.noteRevision(revision),
+    onRevision,
+    onAnswer: () => signOfLife.note(),
+    lookup: createCachedLookup(),
   });
   running.push(() => upstream.close());
-  const handleRequest = createRequestHandler({
+  const machineHttp = createMachineHttp({
     upstream,
     images,
+    siteId,
+    site: () => sync.current(),
+    signOfLife,
+    probe: () => void sync.refresh(),
+    lastGood,
+    journal,
     fileRoot,
     gate: new Gate(),
     pacer: createPacer({
@@ -148,13 +170,12 @@ async function startParts(
       now: () => performance.now(),
     }),
     observe,
-    bootWaitSeconds: () => bootWaitOf(sync),
-    report: createExchangeReporter(journal.sink, log, Date.now),
+    decisionMs: config.controlPlane.decisionSeconds * 1000,
     log,
   });
   const shared = {
     config,
-    handleRequest,
+    handleRequest: machineHttp.handle,
     leases,
     site: () => sync.current(),
     bootFiles,
@@ -220,19 +241,15 @@ async function fetchFirstState(sync: StateSync): Promise<void> {
   );
 }
 
-function openJournal(options: JournalOptions): Journal {
+/** @throws RelayError `state-dir-unusable` */
+function openState<T>(file: string, what: string, open: (file: string) => T): T {
   try {
-    return createJournal(options);
+    return open(file);
   } catch (error) {
     throw new RelayError(
       "state-dir-unusable",
-      `the journal of events ${options.file} cannot be used (${(error as Error).message}): make it writable for this user, or move it away`,
+      `${what} ${file} cannot be used (${(error as Error).message}): make it writable for this user, or move it away`,
       { cause: error },
     );
   }
-}
-
-function bootWaitOf(sync: StateSync): number | null {
-  const state = sync.current();
-  return state === undefined ? DEFAULT_BOOT_WAIT_SECONDS : state.site.bootWaitSeconds;
 }

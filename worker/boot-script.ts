@@ -1,4 +1,4 @@
-import { DIALECTS, type Dialect } from "../core/boot/dialect.ts";
+import type { Dialect } from "../core/boot/dialect.ts";
 import { renderScript } from "../core/render/scripts/dialects.ts";
 import { renderRefusal } from "../core/render/scripts/refusal.ts";
 import type { ScriptPlace } from "../core/render/scripts/place.ts";
@@ -10,11 +10,6 @@ import type { BootPlan } from "../core/boot/plan.ts";
  * that boots the local disk, and says why. (An iPXE that cannot gets an error.)
  */
 export type WrittenScript = { readonly text: string; readonly refused: string | null };
-
-/** The dialect whose name a script is asked for by; `undefined` for any other name. */
-export function dialectOfFile(fileName: string): Dialect | undefined {
-  return (Object.keys(DIALECTS) as Dialect[]).find((dialect) => DIALECTS[dialect].fileName === fileName);
-}
 
 /** Writes a plan down for the boot loader that asked. */
 export function writeScript(dialect: Dialect, plan: BootPlan, place: ScriptPlace): WrittenScript {

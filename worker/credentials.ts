@@ -1,4 +1,5 @@
 import { formatHex } from "../core/bytes.ts";
+import { hashSecret } from "../core/sign/hash-secret.ts";
 
 /**
  * Credentials carry their site's id, so that routing a request to its
@@ -8,7 +9,7 @@ import { formatHex } from "../core/bytes.ts";
  *     join token  pxj_SITE_TOKEN_SECRET
  *     boot token  pxb_SITE_TOKEN_SECRET (it is part of a URL, too)
  *     API token   pxa_TOKEN_SECRET (for several sites, or all: the ControlObject knows)
- *     capability  SITE SECRET, one run of 48 hexadecimal digits (it is part of a URL)
+ *     capability  see core/boot/capability.ts
  *
  * SITE, RELAY and TOKEN are 64 bits, SECRET is 128 bits, all lower-case
  * hexadecimal. Only hashes of the secrets are stored.
@@ -23,10 +24,7 @@ export type SiteCredential = {
 
 export type CredentialPrefix = "pxr" | "pxj" | "pxb";
 
-export type Capability = { readonly siteId: string; readonly secretHash: string };
-
 const SITE_CREDENTIAL = /^(pxr|pxj|pxb)_([0-9a-f]{16})_([0-9a-f]{16})_([0-9a-f]{32})$/;
-const CAPABILITY = /^([0-9a-f]{16})([0-9a-f]{32})$/;
 
 /** 64 random bits, hexadecimal. */
 export function mintId(): string {
@@ -44,11 +42,6 @@ export type NewCredential = { readonly id: string; readonly secret: string; read
 export async function mintCredential(): Promise<NewCredential> {
   const secret = mintSecret();
   return { id: mintId(), secret, secretHash: await hashSecret(secret) };
-}
-
-/** SHA-256 of a text, hexadecimal. Secrets here are random, so that no salt or stretching is needed. */
-export async function hashSecret(secret: string): Promise<string> {
-  return formatHex(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret))));
 }
 
 export function formatSiteCredential(
@@ -80,17 +73,6 @@ export function formatApiToken(id: string, secret: string): string {
 export async function parseApiToken(text: string): Promise<{ id: string; secretHash: string } | undefined> {
   const match = API_TOKEN.exec(text);
   return match === null ? undefined : { id: match[1]!, secretHash: await hashSecret(match[2]!) };
-}
-
-export function formatCapability(siteId: string, secret: string): string {
-  return siteId + secret;
-}
-
-/** `undefined` for what does not have the form of a capability. */
-export async function parseCapability(text: string): Promise<Capability | undefined> {
-  const match = CAPABILITY.exec(text);
-  if (match === null) return undefined;
-  return { siteId: match[1]!, secretHash: await hashSecret(match[2]!) };
 }
 
 /** The token of an `Authorization: Bearer` header. */

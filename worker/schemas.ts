@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { parseIpv4, parseMac } from "../core/addresses.ts";
 import { parseCidr } from "../core/boot/attestation.ts";
-import { MAX_EVENTS_PER_POST, EVENT_NAMES, STAGES } from "../core/relay-protocol/events.ts";
+import { MAX_EVENTS_PER_POST, EVENT_NAMES, isCallbackName, STAGES } from "../core/relay-protocol/events.ts";
 import { BOOT_FILE_NAME, BOOT_FILE_NAME_RULE } from "../core/pxe/boot-file-name.ts";
 import { FIRMWARE_CLASSES } from "../core/relay-protocol/state.ts";
 import { MAX_LIST_MEMBERS } from "../core/render/variables.ts";
@@ -331,10 +331,18 @@ export const eventSchema = z
     stage: z.enum(STAGES),
     name: z.string().max(40),
     detail: z.record(z.string().max(40), z.union([z.string().max(1_000), z.number(), z.boolean(), z.null()])),
+    capabilityHash: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
   })
   .refine((event) => (EVENT_NAMES[event.stage] as readonly string[]).includes(event.name), {
     message: "no such event name in this stage",
     path: ["name"],
+  })
+  .refine((event) => event.capabilityHash === undefined || isCallbackName(event.name), {
+    message: "only a callback has one",
+    path: ["capabilityHash"],
   });
 export type ReportedEvent = z.infer<typeof eventSchema>;
 

@@ -13,3 +13,8 @@ export const DIALECTS = {
 } as const satisfies Record<string, { readonly fileName: string; readonly commits: boolean }>;
 
 export type Dialect = keyof typeof DIALECTS;
+
+/** The dialect whose name a script is asked for by; `undefined` for any other name. */
+export function dialectOfFile(fileName: string): Dialect | undefined {
+  return (Object.keys(DIALECTS) as Dialect[]).find((dialect) => DIALECTS[dialect].fileName === fileName);
+}

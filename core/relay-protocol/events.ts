@@ -33,6 +33,7 @@ export const EVENT_NAMES = {
     "cached", // an image file is whole in the relay's cache; detail: image, revision, path, bytes, durationMs
     "uncached", // an image file is served and cannot be kept; sampled; detail: image, revision, path, reason
     "rejected", // the origin's bytes are not what the manifest says; detail: image, revision, path, reason
+    "dropped", // the relay's journal was full; detail: how many events of each stage were lost
   ],
   decision: [
     "armed", // detail: profile, by
@@ -50,8 +51,20 @@ export const EVENT_NAMES = {
     "committed", // detail: file
     "refused", // detail: reason
   ],
+  /** The first five are what installers report, see `CALLBACK_NAMES`. */
   callback: ["started", "progress", "installed", "failed", "log", "refused", "rebooted"],
 } as const satisfies Record<Stage, readonly string[]>;
+
+/** What an installer may report by `/e/CAPABILITY/NAME`. */
+export const CALLBACK_NAMES = ["started", "progress", "installed", "failed", "log"] as const;
+export type CallbackName = (typeof CALLBACK_NAMES)[number];
+
+export function isCallbackName(name: string): name is CallbackName {
+  return (CALLBACK_NAMES as readonly string[]).includes(name);
+}
+
+/** Of what an installer says, so much is kept: the end of its log says more than the beginning. */
+export const MAX_CALLBACK_MESSAGE_LENGTH = 1_000;
 
 export type EventName<S extends Stage> = (typeof EVENT_NAMES)[S][number];
 
@@ -80,6 +93,12 @@ export type BootEvent = BootEventInput & {
   readonly id: string;
   /** When it was observed, ISO 8601 in UTC with milliseconds. */
   readonly at: string;
+  /**
+   * Of a callback that the relay acknowledged while it could not pass it on:
+   * the SHA-256 of its capability's secret. The control plane acts on it as on
+   * the callback itself.
+   */
+  readonly capabilityHash?: string;
 };
 
 /** A layer's way to report; must not throw and must not block. */

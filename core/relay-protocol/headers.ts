@@ -14,6 +14,8 @@ export const RELAY_HEADER = {
   INTERFACE: "pxedge-interface",
   /** The URL under which the client reaches the relay, e.g. `http://192.168.77.1:8080`. */
   BASE_URL: "pxedge-base-url",
+  /** Of a callback: the id of the event that it becomes. A relay that is not sure whether it arrived repeats both. */
+  EVENT_ID: "pxedge-event-id",
   /** In answers to a relay: the site's state revision, a decimal number. */
   STATE: "pxedge-state",
   /**

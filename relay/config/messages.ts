@@ -10,7 +10,7 @@ export type Path = readonly (string | number)[];
 /** Keys by the path of their map, list positions written `[]`: what `closestKey` may suggest. */
 const KNOWN_KEYS: Record<string, readonly string[]> = {
   "": ["controlPlane", "stateDir", "interfaces", "tftp", "http", "bootFiles", "cache", "log"],
-  controlPlane: ["url"],
+  controlPlane: ["url", "decisionSeconds"],
   "interfaces[]": ["name", "dhcp"],
   "interfaces[].dhcp": DHCP_KEYS,
   "interfaces[].dhcp.subnets[]": SUBNET_KEYS,

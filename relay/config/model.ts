@@ -3,7 +3,11 @@ import type { BootFiles, FirmwareClass } from "../../core/relay-protocol/state.t
 
 /** `relay.yaml`, parsed, validated and with its defaults filled in. */
 export type RelayConfig = {
-  readonly controlPlane: { readonly url: string };
+  readonly controlPlane: {
+    readonly url: string;
+    /** How long a machine waits for its boot script before the relay gives it one of its own. */
+    readonly decisionSeconds: number;
+  };
   /** Absolute path; leases, journal, credentials and state live here. */
   readonly stateDir: string;
   /** Nothing is answered on an interface that is not named. */

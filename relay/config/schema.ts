@@ -71,9 +71,14 @@ export function isOrigin(text: string): boolean {
   return url.username === "" && url.password === "" && url.pathname === "/" && url.search + url.hash === "";
 }
 
+/** iPXE gives up on a script after 15 seconds. */
+const decisionSeconds = z
+  .number()
+  .refine((seconds) => seconds >= 0.5 && seconds <= 10, { error: "must be 0.5 to 10 seconds" });
+
 /** `relay.yaml` as data: what is required, what it defaults to, what it may hold. */
 export const relayConfigSchema = z.strictObject({
-  controlPlane: z.strictObject({ url: controlPlaneUrl }),
+  controlPlane: z.strictObject({ url: controlPlaneUrl, decisionSeconds: decisionSeconds.default(3) }),
   stateDir: absolutePath.default("/var/lib/pxedge"),
   interfaces,
   tftp: z.strictObject({ root: absolutePath.default("/usr/lib/ipxe"), port: port.default(69) }).prefault({}),

@@ -1,6 +1,8 @@
 import type { ServerResponse } from "node:http";
 
 import type { ImageSource } from "../cache/image-reader.ts";
+import { clientHeaders } from "./headers.ts";
+import type { WholeReply } from "./whole-reply.ts";
 
 /**
  * How a request ended:
@@ -55,10 +57,26 @@ export function sendBusy(response: ServerResponse): Answer {
   return failed("too many requests at a time", sent.bytes);
 }
 
-/** Says "later": iPXE's stage one asks again, and so do installers. */
-export function sendUnavailable(response: ServerResponse, reason: string): Answer {
-  const sent = sendText(response, 503, "the control plane cannot be reached; try again\n", {
-    "retry-after": "5",
-  });
+/**
+ * Says "later": iPXE asks again after `Retry-After`, and so do some installers.
+ *
+ * @param retryAfterSeconds `null` for what asking again does not mend: iPXE gives up then
+ */
+export function sendUnavailable(
+  response: ServerResponse,
+  reason: string,
+  retryAfterSeconds: number | null = 5,
+): Answer {
+  const headers = retryAfterSeconds === null ? undefined : { "retry-after": String(retryAfterSeconds) };
+  const sent = sendText(response, 503, "the control plane cannot be reached; try again\n", headers);
   return failed(reason, sent.bytes);
+}
+
+/** Passes the control plane's whole answer on. */
+export function sendReply(response: ServerResponse, { status, headers, body }: WholeReply): Answer {
+  // An answer to HEAD says how long GET's would be; 204 and 304 have no body to measure.
+  const measured = response.req.method !== "HEAD" && status !== 204 && status !== 304;
+  const length = measured ? { "content-length": body.length } : {};
+  response.writeHead(status, { ...clientHeaders(headers), ...length }).end(body);
+  return answered(body.length);
 }

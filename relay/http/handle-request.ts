@@ -5,7 +5,9 @@ import { renderStageOne } from "../../core/render/scripts/stage-one.ts";
 import type { FileRoot } from "../boot-files/file-root.ts";
 import type { ImageCache } from "../cache/image-cache.ts";
 import { sendBusy, sendText, type Answer } from "./answer.ts";
+import type { Decider } from "../decision/decider.ts";
 import { serveBootFile } from "./boot-file.ts";
+import { serveBootScript } from "./boot-script.ts";
 import type { ReportExchange } from "./exchange-events.ts";
 import type { Gate, Priority } from "./gate.ts";
 import { isLoop, type Observation } from "./headers.ts";
@@ -13,14 +15,18 @@ import { renderLoaderFile } from "./loader-file.ts";
 import type { ObserveClient } from "./observe-client.ts";
 import { serveImageFile } from "./image-file.ts";
 import type { Pacer } from "./pacer.ts";
+import { serveHeldAnswer, type HeldAnswerOptions } from "./held-answer.ts";
+import type { ServeCallback } from "./held-callback.ts";
 import { redactTarget } from "./redact.ts";
+import { MAX_BODY_BYTES } from "./request-body.ts";
 import { isAmbiguous } from "./request-head.ts";
 import { routeRequest } from "./route.ts";
-import { MAX_BODY_BYTES, type Upstream } from "./upstream.ts";
 
 export type RequestHandlerOptions = {
-  readonly upstream: Upstream;
   readonly images: Pick<ImageCache, "resolve" | "open">;
+  readonly decider: Decider;
+  readonly heldAnswers: HeldAnswerOptions;
+  readonly serveCallback: ServeCallback;
   readonly fileRoot: FileRoot;
   readonly gate: Gate;
   readonly pacer: Pacer;
@@ -102,6 +108,7 @@ async function answerRequest(
   const leave = options.gate.enter(priorityOf(request.url!), observation.client.ip);
   if (leave === undefined) return sendBusy(response);
   response.once("close", leave);
+  const exchange = { request, response, target: request.url!, observation };
   switch (route.kind) {
     case "stage-one": {
       const script = renderStageOne({ bootWaitSeconds: options.bootWaitSeconds(), jitter: Math.random });
@@ -113,10 +120,14 @@ async function answerRequest(
         ? serveBootFile(options, route.name, request, response)
         : sendText(response, 200, script);
     }
+    case "script":
+      return serveBootScript(options.decider, request, response, observation);
+    case "answer":
+      return serveHeldAnswer(exchange, options.heldAnswers);
+    case "callback":
+      return options.serveCallback(exchange);
     case "image":
-      return serveImageFile(options, route.target, request, response);
-    case "forward":
-      return options.upstream.forward({ request, response, target: route.target, observation });
+      return serveImageFile(options, request.url!, request, response);
   }
 }
 

@@ -1,16 +1,19 @@
+import { dialectOf } from "../decision/script-request.ts";
+
 /**
  * What a request is for:
  * - `stage-one`: `/boot.ipxe`, answered here, also while the WAN is down
  * - `boot-file`: `/f/NAME`, from the folder that TFTP serves
  * - `image`: a file of an image, by a signed URL
- * - `forward`: for the control plane; `target` goes there byte for byte
+ * - `script`: what the machine boots, answered within a budget
+ * - `answer`: an installer's answer file, held until the control plane gives it
+ * - `callback`: what an installer reports
  * - `refused`: nothing of ours
  */
 export type Route =
   | { readonly kind: "stage-one" }
   | { readonly kind: "boot-file"; readonly name: string }
-  | { readonly kind: "image"; readonly target: string }
-  | { readonly kind: "forward"; readonly target: string }
+  | { readonly kind: "image" | "script" | "answer" | "callback" }
   | { readonly kind: "refused"; readonly status: 400 | 404 }
   | { readonly kind: "refused"; readonly status: 405; readonly allow: string };
 
@@ -38,18 +41,17 @@ export function routeRequest(method: string, target: string): Route {
     case "f":
       return allow(method, ["GET", "HEAD"], bootFile(segments.slice(1)));
     case "boot":
+      if (third === "answer" && segments.length > 3)
+        return allow(method, ["GET", "POST"], { kind: "answer" });
       // No HEAD: a script that is served counts, and mints capabilities.
-      if (third === undefined) return UNKNOWN;
-      return allow(method, third === "answer" ? ["GET", "POST"] : ["GET"], { kind: "forward", target });
+      return dialectOf(path) === undefined ? UNKNOWN : allow(method, ["GET"], { kind: "script" });
     case "a":
-      return third === undefined
-        ? UNKNOWN
-        : allow(method, ["GET", "HEAD", "POST"], { kind: "forward", target });
+      return third === undefined ? UNKNOWN : allow(method, ["GET", "HEAD", "POST"], { kind: "answer" });
     case "e":
-      return third === undefined ? UNKNOWN : allow(method, ["GET", "POST"], { kind: "forward", target });
+      return third === undefined ? UNKNOWN : allow(method, ["GET", "POST"], { kind: "callback" });
     case "i":
     case "t":
-      return third === undefined ? UNKNOWN : allow(method, ["GET", "HEAD"], { kind: "image", target });
+      return third === undefined ? UNKNOWN : allow(method, ["GET", "HEAD"], { kind: "image" });
     default:
       return UNKNOWN;
   }

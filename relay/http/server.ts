@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { Ipv4 } from "../../core/addresses.ts";
 import { NetError } from "../net/errors.ts";
 import type { HandleRequest } from "./handle-request.ts";
-import { MAX_BODY_BYTES } from "./upstream.ts";
+import { MAX_BODY_BYTES } from "./request-body.ts";
 
 /** One address that the relay answers HTTP on. */
 export type HttpListener = { readonly interface: string; readonly address: Ipv4; readonly port: number };

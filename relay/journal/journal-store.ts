@@ -1,62 +1,84 @@
-import { renameSync } from "node:fs";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 
-import type { BootEvent } from "../../core/relay-protocol/events.ts";
+import type { BootEvent, Stage } from "../../core/relay-protocol/events.ts";
+import { openDatabase } from "../database.ts";
+import { IMPORTANCE, importanceOf } from "./importance.ts";
 
 /** An event with its place in the queue. */
 export type QueuedEvent = { readonly seq: number; readonly event: BootEvent };
 
-const SCHEMA_VERSION = 1;
-const SCHEMA = `
-  CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL) STRICT;
-  PRAGMA user_version = ${SCHEMA_VERSION};
-`;
+/** How much the queue holds at most. */
+export type JournalBounds = { readonly maxEvents: number; readonly maxBytes: number };
 
-/** SQLITE_CORRUPT and SQLITE_NOTADB: the file is no database (any more). */
-const DAMAGED = new Set([11, 26]);
+/** How many events of each stage were lost. */
+export type DroppedEvents = Partial<Record<Stage, number>>;
+
+const SCHEMA = `
+  CREATE TABLE event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    json TEXT NOT NULL,
+    stage TEXT NOT NULL DEFAULT 'http',
+    importance INTEGER NOT NULL DEFAULT 1
+  ) STRICT;
+  CREATE INDEX event_by_importance ON event (importance, seq);
+  CREATE TABLE dropped (stage TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID`;
+
+/** The first format knew neither stages nor what was lost. */
+const MIGRATIONS = {
+  1: `ALTER TABLE event ADD COLUMN stage TEXT NOT NULL DEFAULT 'http';
+      ALTER TABLE event ADD COLUMN importance INTEGER NOT NULL DEFAULT 1;
+      CREATE INDEX event_by_importance ON event (importance, seq);
+      CREATE TABLE dropped (stage TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
+};
+
+/** Dropped at a time when the bytes are too many: few enough to drop little too much. */
+const DROP_STEP = 32;
 
 /**
- * A queue of events on disk, bounded by dropping the oldest.
+ * A queue of events on disk, bounded by dropping the least important first, the
+ * oldest of those first; what was dropped is counted in the same transaction.
  *
- * Write-ahead log with `synchronous=NORMAL`: a crash of the process loses
- * nothing, a power cut may lose the last events. That is the price of never
- * making DHCP wait for the disk; a lost event costs a line in a timeline.
+ * A crash of the process loses nothing. A power cut may lose the last events
+ * that were not appended as durable: that is the price of never making DHCP
+ * wait for the disk; such an event is a line in a timeline.
  */
 export class JournalStore {
   readonly #database: DatabaseSync;
+  readonly #bounds: JournalBounds;
   readonly #insert: StatementSync;
   readonly #first: StatementSync;
   readonly #deleteThrough: StatementSync;
-  readonly #deleteOldest: StatementSync;
+  readonly #deleteLeast: StatementSync;
+  readonly #noteDropped: StatementSync;
+  readonly #dropped: StatementSync;
+  readonly #hasOf: StatementSync;
   #count: number;
+  #bytes: number;
 
-  private constructor(database: DatabaseSync) {
+  /** @throws what node:sqlite throws when the file cannot be opened or written */
+  constructor(file: string, bounds: JournalBounds, onDamaged: (aside: string) => void) {
+    const database = openDatabase({ file, version: 2, schema: SCHEMA, migrations: MIGRATIONS, onDamaged });
     this.#database = database;
-    this.#insert = database.prepare("INSERT INTO event (json) VALUES (?)");
+    this.#bounds = bounds;
+    this.#insert = database.prepare("INSERT INTO event (json, stage, importance) VALUES (?, ?, ?)");
     this.#first = database.prepare("SELECT seq, json FROM event ORDER BY seq LIMIT ?");
-    this.#deleteThrough = database.prepare("DELETE FROM event WHERE seq <= ?");
-    this.#deleteOldest = database.prepare(
-      "DELETE FROM event WHERE seq IN (SELECT seq FROM event ORDER BY seq LIMIT ?)",
+    this.#deleteThrough = database.prepare(
+      "DELETE FROM event WHERE seq <= ? RETURNING length(json) AS bytes",
     );
-    this.#count = (database.prepare("SELECT count(*) AS count FROM event").get() as { count: number }).count;
-  }
-
-  /**
-   * Opens the queue. A damaged file is set aside as `FILE.damaged`, told to
-   * `onDamaged`, and a new one begun: no lost event is worth a site that does not boot.
-   *
-   * @throws what node:sqlite throws when the file cannot be opened or written
-   */
-  static open(file: string, onDamaged: (aside: string) => void): JournalStore {
-    try {
-      return new JournalStore(openDatabase(file));
-    } catch (error) {
-      if (!DAMAGED.has((error as { errcode?: number }).errcode ?? 0)) throw error;
-      const aside = `${file}.damaged`;
-      renameSync(file, aside);
-      onDamaged(aside);
-      return new JournalStore(openDatabase(file));
-    }
+    this.#deleteLeast = database.prepare(
+      `DELETE FROM event WHERE seq IN (SELECT seq FROM event ORDER BY importance, seq LIMIT ?)
+       RETURNING stage, length(json) AS bytes`,
+    );
+    this.#noteDropped = database.prepare(
+      `INSERT INTO dropped (stage, count) VALUES (?, 1)
+       ON CONFLICT (stage) DO UPDATE SET count = count + 1`,
+    );
+    this.#dropped = database.prepare("SELECT stage, count FROM dropped");
+    this.#hasOf = database.prepare("SELECT 1 FROM event WHERE importance = ? LIMIT 1");
+    const held = database
+      .prepare("SELECT count(*) AS count, coalesce(sum(length(json)), 0) AS bytes FROM event")
+      .get();
+    ({ count: this.#count, bytes: this.#bytes } = held as { count: number; bytes: number });
   }
 
   /** Events waiting. */
@@ -64,20 +86,41 @@ export class JournalStore {
     return this.#count;
   }
 
-  /** Appends events in one transaction, then drops the oldest beyond `maxEvents`; returns how many. */
-  append(events: readonly BootEvent[], maxEvents: number): number {
-    this.#database.exec("BEGIN IMMEDIATE");
+  /** Whether callbacks wait that were acknowledged here. */
+  get hasCallbacks(): boolean {
+    return this.#hasOf.get(IMPORTANCE.CALLBACK) !== undefined;
+  }
+
+  /**
+   * Appends events in one transaction and drops what is then too many; returns how many.
+   *
+   * @param durable whether they survive a power cut once this returns
+   */
+  append(events: readonly BootEvent[], durable: boolean): number {
+    // Outside of a transaction, where SQLite takes it.
+    if (durable) this.#database.exec("PRAGMA synchronous = FULL");
     try {
-      for (const event of events) this.#insert.run(JSON.stringify(event));
-      const surplus = Math.max(0, this.#count + events.length - maxEvents);
-      if (surplus > 0) this.#deleteOldest.run(surplus);
-      this.#database.exec("COMMIT");
-      this.#count += events.length - surplus;
-      return surplus;
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
+      return this.#transaction(() => {
+        for (const event of events) this.#add(event);
+        return this.#shrink();
+      });
+    } finally {
+      if (durable) this.#database.exec("PRAGMA synchronous = NORMAL");
     }
+  }
+
+  /** What was dropped and not told yet. */
+  dropped(): DroppedEvents {
+    const rows = this.#dropped.all() as { stage: Stage; count: number }[];
+    return Object.fromEntries(rows.map(({ stage, count }) => [stage, count]));
+  }
+
+  /** Appends the event that tells what was dropped, and forgets that, in one. */
+  appendDropped(event: BootEvent): void {
+    this.#transaction(() => {
+      this.#database.exec("DELETE FROM dropped");
+      this.#add(event);
+    });
   }
 
   /** The oldest events, in order. */
@@ -88,27 +131,49 @@ export class JournalStore {
 
   /** Forgets all events up to and including one. */
   deleteThrough(seq: number): void {
-    this.#count -= Number(this.#deleteThrough.run(seq).changes);
+    for (const { bytes } of this.#deleteThrough.all(seq) as { bytes: number }[]) {
+      this.#count--;
+      this.#bytes -= bytes;
+    }
   }
 
   close(): void {
     this.#database.close();
   }
-}
 
-function openDatabase(file: string): DatabaseSync {
-  const database = new DatabaseSync(file, { timeout: 5000 });
-  try {
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-    const { user_version: version } = database.prepare("PRAGMA user_version").get() as {
-      user_version: number;
-    };
-    if (version > SCHEMA_VERSION)
-      throw new Error(`${file} was written by a newer release, format ${version}`);
-    if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
+  #add(event: BootEvent): void {
+    const json = JSON.stringify(event);
+    this.#insert.run(json, event.stage, importanceOf(event));
+    this.#count++;
+    this.#bytes += json.length;
+  }
+
+  #shrink(): number {
+    const { maxEvents, maxBytes } = this.#bounds;
+    let dropped = 0;
+    for (;;) {
+      const surplus = this.#bytes > maxBytes ? DROP_STEP : this.#count - maxEvents;
+      if (surplus <= 0 || this.#count === 0) return dropped;
+      for (const { stage, bytes } of this.#deleteLeast.all(surplus) as { stage: string; bytes: number }[]) {
+        this.#noteDropped.run(stage);
+        this.#count--;
+        this.#bytes -= bytes;
+        dropped++;
+      }
+    }
+  }
+
+  #transaction<T>(run: () => T): T {
+    const [count, bytes] = [this.#count, this.#bytes];
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      const result = run();
+      this.#database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      [this.#count, this.#bytes] = [count, bytes];
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
   }
 }

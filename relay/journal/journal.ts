@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 
+import type { Mac } from "../../core/addresses.ts";
 import {
   MAX_EVENTS_PER_POST,
   type BootEvent,
   type BootEventInput,
+  type CallbackName,
+  type EventDetail,
   type EventSink,
 } from "../../core/relay-protocol/events.ts";
 import { JournalStore } from "./journal-store.ts";
@@ -30,26 +33,50 @@ export type JournalOptions = {
   readonly now?: () => number;
   /** In [0, 1). */
   readonly random?: () => number;
-  /** Beyond so many the oldest are dropped. */
+  /** Beyond so many, the least important are dropped. */
   readonly maxEvents?: number;
+  readonly maxBytes?: number;
   /** How long a first event waits for company. */
   readonly gatherMs?: number;
   /** The first pause after a failed delivery; it doubles up to a minute. */
   readonly retryMs?: number;
 };
 
+/** A callback that is acknowledged here because the control plane cannot be told now. */
+export type HeardCallback = {
+  readonly id: string;
+  /** When it was heard, ISO 8601. */
+  readonly at: string;
+  readonly mac: Mac | null;
+  readonly name: CallbackName;
+  readonly capabilityHash: string;
+  readonly message: string;
+};
+
 /** Events on their way to the control plane: on disk first, delivered in order, at least once. */
 export type Journal = {
   /** Takes an event; returns at once and never throws. */
   readonly sink: EventSink;
+  /** Whether callbacks wait here: one that comes now must not overtake them. */
+  hasCallbacks(): boolean;
+  /** Takes a callback; resolves once it would survive a power cut. @throws when it cannot be written */
+  recordCallback(callback: HeardCallback): Promise<void>;
   /** Writes what is in memory, then delivers until the queue is empty or a delivery fails. */
   flush(): Promise<void>;
   /** Writes what is in memory and closes; what is undelivered waits for the next start. */
   stop(): Promise<void>;
 };
 
-const MAX_EVENTS = 100_000;
+/** A day without the WAN in which 200 machines boot ten times each stays well below both. */
+const MAX_EVENTS = 200_000;
+const MAX_BYTES = 128 * 1024 * 1024;
 const LONGEST_PAUSE_MS = 60_000;
+
+type Waiting = {
+  readonly event: BootEvent;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+};
 
 /**
  * Opens the journal and begins to deliver what an earlier run left.
@@ -63,14 +90,17 @@ export function createJournal({
   now = Date.now,
   random = Math.random,
   maxEvents = MAX_EVENTS,
+  maxBytes = MAX_BYTES,
   gatherMs = 500,
   retryMs = 1000,
 }: JournalOptions): Journal {
-  const store = JournalStore.open(file, (aside) =>
+  const store = new JournalStore(file, { maxEvents, maxBytes }, (aside) =>
     log.error({ aside }, "the journal of events is damaged; it was set aside, and a new one begun"),
   );
   const stopping = new AbortController();
   let pending: BootEvent[] = [];
+  /** Callbacks among what comes next to disk, and who waits for them. */
+  let waiting: Waiting[] = [];
   let commit: NodeJS.Immediate | undefined;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
@@ -83,7 +113,20 @@ export function createJournal({
   function take(input: BootEventInput): void {
     if (stopping.signal.aborted) return;
     pending.push({ ...input, id: randomUUID(), at: new Date(now()).toISOString() });
-    // One transaction for all that a turn of the event loop brings.
+    commitSoon();
+  }
+
+  function recordCallback({ message, ...heard }: HeardCallback): Promise<void> {
+    if (stopping.signal.aborted) return Promise.reject(new Error("the relay is stopping"));
+    return new Promise((resolve, reject) => {
+      const detail: EventDetail = message === "" ? {} : { message };
+      waiting.push({ event: { ...heard, stage: "callback", detail }, resolve, reject });
+      commitSoon();
+    });
+  }
+
+  /** One transaction for all that a turn of the event loop brings. */
+  function commitSoon(): void {
     commit ??= setImmediate(() => {
       write();
       schedule();
@@ -93,15 +136,21 @@ export function createJournal({
   function write(): void {
     clearImmediate(commit);
     commit = undefined;
-    if (pending.length === 0) return;
+    if (pending.length === 0 && waiting.length === 0) return;
+    const [callbacks, durable] = [waiting, waiting.length > 0];
+    waiting = [];
     try {
-      const dropped = store.append(pending, maxEvents);
+      const dropped = store.append([...pending, ...callbacks.map(({ event }) => event)], durable);
       pending = [];
       diskFailed = false;
-      if (dropped > 0) reportDropped(dropped);
+      if (dropped > 0) logDropped(dropped);
     } catch (error) {
+      // Whoever sent it is told, and will send it again.
+      for (const { reject } of callbacks) reject(error as Error);
       keepInMemory(error);
+      return;
     }
+    for (const { resolve } of callbacks) resolve();
   }
 
   /** A full disk must not take the memory too; the next event or delivery tries again. */
@@ -114,24 +163,24 @@ export function createJournal({
   let droppedUntold = 0;
   let droppedToldAt = Number.NEGATIVE_INFINITY;
 
-  /** Once a minute at most: the note about a full journal takes a place in it, too. */
-  function reportDropped(count: number): void {
+  function logDropped(count: number): void {
     droppedUntold += count;
     if (now() - droppedToldAt < 60_000) return;
-    const dropped = droppedUntold;
-    droppedUntold = 0;
-    droppedToldAt = now();
-    log.error({ dropped, maxEvents }, "the journal is full; the oldest events were dropped");
-    take({
+    log.error({ dropped: droppedUntold }, "the journal is full; the least important events are dropped");
+    [droppedUntold, droppedToldAt] = [0, now()];
+  }
+
+  /** Says what was lost where there is somebody to hear it: one event, behind all that was kept. */
+  function tellDropped(): void {
+    const dropped = store.dropped();
+    if (Object.keys(dropped).length === 0) return;
+    store.appendDropped({
+      id: randomUUID(),
+      at: new Date(now()).toISOString(),
       mac: null,
       stage: "http",
-      name: "failed",
-      detail: {
-        method: "POST",
-        path: "/relay/v1/events",
-        reason: "the journal was full: the oldest events were dropped",
-        dropped,
-      },
+      name: "dropped",
+      detail: dropped,
     });
   }
 
@@ -186,6 +235,7 @@ export function createJournal({
         failures = 0;
         batchSize = MAX_EVENTS_PER_POST;
         store.deleteThrough(last.seq);
+        tellDropped();
         return true;
       case "later":
         if (failures === 0) log.warn({ reason: outcome.reason }, "events cannot be delivered; they are kept");
@@ -209,6 +259,8 @@ export function createJournal({
 
   return {
     sink: take,
+    hasCallbacks: () => waiting.length > 0 || store.hasCallbacks,
+    recordCallback,
     async flush() {
       await running;
       await drain();

@@ -1,7 +1,17 @@
 import { reset, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { hashSecret } from "../../core/sign/hash-secret.ts";
 import { siteObject } from "../../worker/env.ts";
-import { api, capabilityOf, createProfiles, createSite, done, env, type TestRelay } from "./control-plane.ts";
+import {
+  api,
+  capabilityOf,
+  createProfiles,
+  createSite,
+  done,
+  env,
+  request,
+  type TestRelay,
+} from "./control-plane.ts";
 
 const MAC = "52:54:00:00:00:01";
 const SIBLING = "52:54:00:00:00:02";
@@ -282,5 +292,100 @@ describe("arming", () => {
     await runDurableObjectAlarm(site);
     expect((await attempt()).state).toBe("armed");
     capabilityOf(await relay.script(MAC));
+  });
+});
+
+describe("callbacks that a relay could not pass on at once", () => {
+  /** Armed with a retry, committed; and the hash of what the installer holds. */
+  async function commit() {
+    await arm({ profile: "debian-12", retries: 1 });
+    const capability = capabilityOf(await relay.script(MAC));
+    await relay.ask(MAC, "GET", `/a/${capability}/answer.sh`);
+    return { capability, capabilityHash: await hashSecret(capability.slice(16)) };
+  }
+
+  async function report(...callbacks: object[]) {
+    const body = callbacks.map((callback, index) => ({
+      id: `c${index}`,
+      at: new Date().toISOString(),
+      mac: MAC,
+      stage: "callback",
+      detail: {},
+      ...callback,
+    }));
+    return (await request("POST", "/relay/v1/events", { token: relay.credential, body })).json;
+  }
+
+  test("are acted on when they come, with the time at which they were said", async () => {
+    const { capabilityHash } = await commit();
+    const at = new Date(Date.now() + 5).toISOString();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const taken = await report(
+      { name: "started", capabilityHash, at },
+      { name: "installed", capabilityHash, at, detail: { message: "all well" } },
+    );
+    expect(taken).toEqual({ accepted: 2, rejected: [] });
+    expect(await attempt()).toMatchObject({ state: "installed", endedAt: at });
+    const { items } = await done("GET", "/sites/lab/machines/node1/timeline");
+    expect(items.slice(-2)).toMatchObject([
+      { id: "c0", name: "started", at },
+      { id: "c1", name: "installed", at, detail: { state: "installed", message: "all well" } },
+    ]);
+  });
+
+  test("count once, whether they come twice in the journal, or by both ways", async () => {
+    const { capability, capabilityHash } = await commit();
+    const headers = { "pxedge-event-id": "c0" };
+    const path = `/e/${capability}/failed`;
+    expect((await relay.ask(MAC, "POST", path, "disk full", headers)).status).toBe(200);
+    expect(await attempt()).toMatchObject({ state: "armed", installs: 1 });
+    for (let times = 0; times < 3; times++) await report({ name: "failed", capabilityHash });
+    expect((await relay.ask(MAC, "POST", path, "disk full", headers)).status).toBe(200);
+    expect(await attempt()).toMatchObject({ state: "armed", installs: 1 });
+    expect((await events()).filter((name) => name === "callback failed")).toHaveLength(1);
+  });
+
+  test("are refused without a capability of the site, and no wrong clock makes time run backwards", async () => {
+    const { capabilityHash } = await commit();
+    await report({ name: "installed", capabilityHash: "ab".repeat(32) });
+    expect((await attempt()).state).toBe("committed");
+    const elsewhere = await createSite("elsewhere");
+    await request("POST", "/relay/v1/events", {
+      token: elsewhere.credential,
+      body: [
+        {
+          id: "x",
+          at: "2026-11-21T07:00:00.000Z",
+          mac: MAC,
+          stage: "callback",
+          name: "installed",
+          capabilityHash,
+          detail: {},
+        },
+      ],
+    });
+    expect((await attempt()).state).toBe("committed");
+    await report({ id: "late", name: "installed", capabilityHash, at: "1970-01-01T00:00:00.000Z" });
+    const ended = await attempt();
+    expect(ended.state).toBe("installed");
+    expect(ended.endedAt).toBe(ended.committedAt);
+  });
+
+  test("are nothing but what installers report", async () => {
+    const { capabilityHash } = await commit();
+    const { rejected } = await report(
+      { name: "rebooted", capabilityHash },
+      { stage: "tftp", name: "sent", capabilityHash },
+      { name: "installed", capabilityHash: "no hash" },
+    );
+    expect(rejected.map(({ index }: { index: number }) => index)).toEqual([0, 1, 2]);
+    expect((await attempt()).state).toBe("committed");
+  });
+
+  test("an id that is none is not taken", async () => {
+    const { capability } = await commit();
+    await relay.ask(MAC, "POST", `/e/${capability}/started`, "", { "pxedge-event-id": "not an id!" });
+    const { items } = await done("GET", "/sites/lab/machines/node1/timeline");
+    expect(items.at(-1)).toMatchObject({ name: "started", id: expect.stringMatching(/^[0-9a-f-]{36}$/) });
   });
 });

@@ -55,7 +55,13 @@ export async function done(method: string, path: string, body?: unknown) {
 export type TestRelay = {
   credential: string;
   /** A request of the machine whose MAC the relay observes; `null`: it could not tell. */
-  ask(mac: string | null, method: string, path: string, body?: string): Promise<Reply>;
+  ask(
+    mac: string | null,
+    method: string,
+    path: string,
+    body?: string,
+    headers?: Record<string, string>,
+  ): Promise<Reply>;
   /** The script a machine gets, asking with its own MAC. */
   script(mac: string): Promise<string>;
 };
@@ -67,10 +73,11 @@ export async function createSite(name: string, settings: object = {}): Promise<T
   const joined = await request("POST", "/api/v1/relays/join", { body: { token } });
   expect(joined.status).toBe(201);
   const credential: string = joined.json.credential;
-  const ask: TestRelay["ask"] = (mac, method, path, body) =>
+  const ask: TestRelay["ask"] = (mac, method, path, body, headers = {}) =>
     request(method, path, {
       token: credential,
       headers: {
+        ...headers,
         [RELAY_HEADER.BASE_URL]: "http://192.168.77.1:8080",
         ...(mac !== null && { [RELAY_HEADER.CLIENT_MAC]: mac, [RELAY_HEADER.CLIENT_MAC_SOURCE]: "lease" }),
       },

@@ -1,10 +1,12 @@
 import { Hono } from "hono";
 import { createBootPlan, repeatabilityOf } from "../boot-plan.ts";
-import { dialectOfFile, writeScript } from "../boot-script.ts";
+import { writeScript } from "../boot-script.ts";
+import { dialectOfFile } from "../../core/boot/dialect.ts";
 import { parseIpv4, parseMac, type Ipv4, type Mac } from "../../core/addresses.ts";
 import { renderScript } from "../../core/render/scripts/dialects.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
-import { parseCapability } from "../credentials.ts";
+import { parseCapability } from "../../core/boot/capability.ts";
+import { isCallbackName, MAX_CALLBACK_MESSAGE_LENGTH } from "../../core/relay-protocol/events.ts";
 import { siteObject } from "../env.ts";
 import { readText, type App, type AppContext } from "../http.ts";
 import { forClient, isDirect, requireClient } from "../for-client.ts";
@@ -12,10 +14,7 @@ import { ProblemError } from "../problem.ts";
 import { NO_STORE, refused } from "../refusal.ts";
 import type { SmbiosClaims } from "../site-object/discovered.ts";
 
-const CALLBACKS = ["started", "progress", "installed", "failed", "log"] as const;
-/** Of what an installer says, so much is kept. */
-const MAX_MESSAGE_LENGTH = 1_000;
-/** Of what a machine says of its SMBIOS data, as well. */
+/** Of what a machine says of its SMBIOS data, so much is kept. */
 const MAX_CLAIM_LENGTH = 128;
 
 /** What machines ask for: scripts, answers, callbacks. */
@@ -94,8 +93,8 @@ bootRoutes.on(["GET", "HEAD", "POST"], "/a/:capability/:file{.+}", async (c) => 
 bootRoutes.on(["GET", "POST"], "/e/:capability/:event", async (c) => {
   const { credential } = c.get("client");
   const capability = await parseCapability(c.req.param("capability"));
-  const event = CALLBACKS.find((name) => name === c.req.param("event"));
-  if (event === undefined || capability === undefined || capability.siteId !== credential.siteId)
+  const event = c.req.param("event");
+  if (!isCallbackName(event) || capability === undefined || capability.siteId !== credential.siteId)
     return refused();
   const message = c.req.method === "POST" ? await readText(c) : (c.req.query("message") ?? "");
   const accepted = forClient(
@@ -103,9 +102,9 @@ bootRoutes.on(["GET", "POST"], "/e/:capability/:event", async (c) => {
     await siteObject(c.env, credential.siteId).takeCallback(credential, {
       secretHash: capability.secretHash,
       event,
-      // The end of an installer's log says more than its beginning.
-      message: message.slice(-MAX_MESSAGE_LENGTH),
+      message: message.slice(-MAX_CALLBACK_MESSAGE_LENGTH),
       observedMac: observedMac(c),
+      heard: heardBefore(c),
     }),
   );
   return accepted ? c.text("ok\n", 200, { "cache-control": NO_STORE }) : refused();
@@ -119,6 +118,12 @@ function script(c: AppContext, text: string): Response {
 function observedMac(c: AppContext): Mac | null {
   if (isDirect(c)) return null;
   return parseMac(c.req.header(RELAY_HEADER.CLIENT_MAC) ?? "") ?? null;
+}
+
+/** Under which id a relay may say this again. */
+function heardBefore(c: AppContext): { id: string; at: string } | undefined {
+  const id = c.req.header(RELAY_HEADER.EVENT_ID) ?? "";
+  return isDirect(c) || !/^[\w-]{1,64}$/.test(id) ? undefined : { id, at: new Date().toISOString() };
 }
 
 /** The client's address, as its relay saw it. */

@@ -2,17 +2,21 @@ import type { Mac } from "../../core/addresses.ts";
 import { advance, type AttemptEvent } from "../../core/boot/attempt.ts";
 import type { Attempt } from "../../core/boot/model.ts";
 import { findByCapability, saveAttempt } from "./attempts.ts";
-import { noteBoot } from "./events.ts";
+import type { BootEvent, CallbackName } from "../../core/relay-protocol/events.ts";
+import type { ReportedEvent } from "../schemas.ts";
+import { hasEvent, noteBoot } from "./events.ts";
 import { findMachine, machineIdOfMac } from "./machines.ts";
 import { passTime } from "./orders.ts";
 
 /** What an installer reports about itself. */
 export type CallbackRequest = {
   readonly secretHash: string;
-  readonly event: "started" | "progress" | "installed" | "failed" | "log";
+  readonly event: CallbackName;
   /** What it said, shortened. */
   readonly message: string;
   readonly observedMac: Mac | null;
+  /** Where a relay heard it: the id under which it may come again, and when that was. */
+  readonly heard?: Pick<BootEvent, "id" | "at">;
 };
 
 /**
@@ -22,7 +26,8 @@ export type CallbackRequest = {
  * was never registered.
  */
 export function takeCallback(sql: SqlStorage, now: number, request: CallbackRequest): boolean {
-  const { event, message, observedMac } = request;
+  const { event, message, observedMac, heard } = request;
+  if (heard !== undefined && hasEvent(sql, heard.id)) return true;
   const refuse = (attempt: Attempt | null, reason: string): false => {
     const detail = { event, reason };
     noteBoot(sql, attempt, observedMac, { stage: "callback", name: "refused", detail }, now);
@@ -39,11 +44,37 @@ export function takeCallback(sql: SqlStorage, now: number, request: CallbackRequ
       event === "failed"
         ? { type: "failed", reason: message || "the installer reported a failure" }
         : { type: event };
-    after = advance(attempt, attemptEvent, now).attempt;
+    after = advance(attempt, attemptEvent, happenedAt(attempt, heard, now)).attempt;
     saveAttempt(sql, after);
   }
   const mac = observedMac ?? findMachine(sql, attempt.machineId)?.macs[0] ?? null;
   const detail = { state: after.state, ...(message !== "" && { message }) };
-  noteBoot(sql, attempt, mac, { stage: "callback", name: event, detail }, now);
+  noteBoot(sql, attempt, mac, { stage: "callback", name: event, detail }, now, heard);
   return true;
+}
+
+/** No later than now and no earlier than the install: a relay's clock may be wrong. */
+function happenedAt(attempt: Attempt, heard: CallbackRequest["heard"], now: number): number {
+  if (heard === undefined) return now;
+  return Math.min(now, Math.max(Date.parse(heard.at), attempt.committedAt ?? attempt.armedAt));
+}
+
+/** A callback that a relay acknowledged in our place, while it could not reach us. */
+type JournalledCallback = ReportedEvent & { readonly name: CallbackName; readonly capabilityHash: string };
+
+export function isJournalledCallback(event: ReportedEvent): event is JournalledCallback {
+  return event.capabilityHash !== undefined;
+}
+
+/** Takes it as if it had come when the relay heard it. What is refused is noted, and not for the relay to know. */
+export function takeJournalledCallback(sql: SqlStorage, now: number, callback: JournalledCallback): void {
+  const { id, at, mac, name, capabilityHash, detail } = callback;
+  const message = typeof detail["message"] === "string" ? detail["message"] : "";
+  takeCallback(sql, now, {
+    secretHash: capabilityHash,
+    event: name,
+    message,
+    observedMac: mac,
+    heard: { id, at },
+  });
 }

@@ -56,16 +56,26 @@ type OwnEvent = {
   [E in BootEventInput as E["stage"]]: Pick<E, "stage" | "name" | "detail">;
 }[BootEventInput["stage"]];
 
-/** Appends what happened to one boot: to its attempt where it has one, to the MAC that asked. */
+/**
+ * Appends what happened to one boot: to its attempt where it has one, to the
+ * MAC that asked; under the id and time of who heard of it first, if not ours.
+ */
 export function noteBoot(
   sql: SqlStorage,
   attempt: Attempt | null,
   mac: Mac | null,
   event: OwnEvent,
   now: number,
+  heard?: Pick<BootEvent, "id" | "at">,
 ): void {
   const input = { ...event, mac, ...(attempt !== null && { attempt: attempt.id }) } as BootEventInput;
-  recordOwnEvent(sql, input, now);
+  if (heard === undefined) recordOwnEvent(sql, input, now);
+  else recordEvent(sql, { ...input, ...heard }, null, now);
+}
+
+/** Whether there is an event of this id already. */
+export function hasEvent(sql: SqlStorage, id: string): boolean {
+  return sql.exec("SELECT 1 FROM events WHERE id = ?", id).toArray().length > 0;
 }
 
 /** Events after a position, oldest first; of one machine where it is given. */

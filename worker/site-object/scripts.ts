@@ -1,8 +1,8 @@
 import type { Ipv4, Mac } from "../../core/addresses.ts";
 import type { Dialect } from "../../core/boot/dialect.ts";
+import { formatCapability } from "../../core/boot/capability.ts";
 import { decide } from "../../core/boot/decide.ts";
 import type { RenderView } from "../../core/boot/view.ts";
-import { formatCapability } from "../credentials.ts";
 import { findActiveAttempt, replaceCapability, saveAttempt } from "./attempts.ts";
 import { takesClaims } from "./claims.ts";
 import { recordDiscovered, type SmbiosClaims } from "./discovered.ts";

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Attempt } from "../../core/boot/model.ts";
-import { mintCredential, mintSecret, hashSecret, type SiteCredential } from "../credentials.ts";
+import { mintCredential, mintSecret, type SiteCredential } from "../credentials.ts";
+import { hashSecret } from "../../core/sign/hash-secret.ts";
 import type { Env } from "../env.ts";
 import { migrate } from "../migrate.ts";
 import type { Precondition } from "../precondition.ts";
@@ -11,7 +12,12 @@ import { openAnswer, prepareAnswer, type AnswerRequest } from "./answers.ts";
 import { machinesOfTarget, type ArmTarget } from "./arm-target.ts";
 import { attemptsDue, listAttempts } from "./attempts.ts";
 import { createBootToken, deleteBootToken, listBootTokens, type BootTokenInfo } from "./boot-tokens.ts";
-import { takeCallback, type CallbackRequest } from "./callbacks.ts";
+import {
+  isJournalledCallback,
+  takeCallback,
+  takeJournalledCallback,
+  type CallbackRequest,
+} from "./callbacks.ts";
 import { forClient, forRelay, isDirect } from "./clients.ts";
 import { listDiscovered, type DiscoveredMachine } from "./discovered.ts";
 import { listEvents, pruneEvents, recordEvent, type StoredEvent } from "./events.ts";
@@ -214,8 +220,10 @@ export class SiteObject extends DurableObject<Env> {
 
   recordEvents(relay: SiteCredential, events: ReportedEvent[]) {
     return forRelay(this.transactions, relay, (now) => {
-      for (const event of events)
-        recordEvent(this.sql, event as Parameters<typeof recordEvent>[1], relay.id, now);
+      for (const event of events) {
+        if (isJournalledCallback(event)) takeJournalledCallback(this.sql, now, event);
+        else recordEvent(this.sql, event as Parameters<typeof recordEvent>[1], relay.id, now);
+      }
       return null;
     });
   }

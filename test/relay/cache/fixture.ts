@@ -167,7 +167,7 @@ export async function startCache(options: CacheOptions = {}): Promise<CacheUnder
     config: {
       stateDir,
       cache: { maxBytes: options.maxBytes ?? 1024 * MIB, prefetch: true },
-      controlPlane: { url: origin.url },
+      controlPlane: { decisionSeconds: 3, url: origin.url },
     },
     credentials: { credential: "pxr_x", siteId: SITE_ID },
     client: createControlPlaneClient({ url: origin.url, credential: "pxr_x", timeoutMs: 2000 }),

@@ -29,7 +29,7 @@ function problemsOf(text: string): string {
 describe("a configuration that is right", () => {
   test("defaults fill in what is not said", () => {
     expect(parseRelayConfig(MINIMAL, "relay.yaml")).toEqual({
-      controlPlane: { url: "https://pxe.example.com" },
+      controlPlane: { url: "https://pxe.example.com", decisionSeconds: 3 },
       stateDir: "/var/lib/pxedge",
       interfaces: [
         {

@@ -15,17 +15,19 @@ import { onTestFinished } from "vitest";
 
 import type { BootEventInput } from "../../../core/relay-protocol/events.ts";
 import { openFileRoot } from "../../../relay/boot-files/file-root.ts";
-import { createExchangeReporter } from "../../../relay/http/exchange-events.ts";
-import {
-  createRequestHandler,
-  type HandleRequest,
-  type RequestHandlerOptions,
-} from "../../../relay/http/handle-request.ts";
+import type { RelayState } from "../../../core/relay-protocol/state.ts";
+import { createSignOfLife, type SignOfLife } from "../../../relay/control-plane/sign-of-life.ts";
+import type { Decider } from "../../../relay/decision/decider.ts";
+import { LastGoodStore } from "../../../relay/decision/last-good-store.ts";
+import type { HandleRequest, RequestHandlerOptions } from "../../../relay/http/handle-request.ts";
 import { Gate } from "../../../relay/http/gate.ts";
 import { createPacer, type Pacer } from "../../../relay/http/pacer.ts";
 import { createClientObserver } from "../../../relay/http/observe-client.ts";
 import { startHttpServer } from "../../../relay/http/server.ts";
 import { createUpstream } from "../../../relay/http/upstream.ts";
+import type { HeardCallback } from "../../../relay/journal/journal.ts";
+import { createMachineHttp } from "../../../relay/machine-http.ts";
+import { SITE, state } from "../control-plane/fixture.ts";
 
 export const CREDENTIAL = "pxr_a-fake-credential";
 export const CLIENT_MAC = "52:54:00:00:00:01";
@@ -62,9 +64,13 @@ export type RelayUnderTest = {
   readonly port: number;
   readonly url: string;
   readonly root: string;
+  readonly lastGoodDir: string;
   readonly events: BootEventInput[];
+  /** Callbacks that went to the journal. */
+  readonly callbacks: HeardCallback[];
   readonly revisions: string[];
   readonly logLines: string[];
+  readonly decider: Decider;
 };
 
 /** Where every image URL is a bad one. */
@@ -75,33 +81,67 @@ const NO_IMAGES: RequestHandlerOptions["images"] = {
   },
 };
 
+export type RelayUnderTestOptions = {
+  readonly leased?: boolean;
+  readonly bootWaitSeconds?: number | null;
+  readonly decisionMs?: number;
+  readonly holdMs?: { readonly answers: number; readonly callbacks: number };
+  readonly images?: RequestHandlerOptions["images"];
+  readonly gate?: Gate;
+  readonly pacer?: Pacer;
+  readonly lastGoodDir?: string;
+  readonly imageKeys?: RelayState["imageKeys"];
+  readonly probe?: (signOfLife: SignOfLife) => void;
+  readonly recordCallback?: (callback: HeardCallback) => Promise<void>;
+};
+
+/** The site of capabilities in these tests. */
+export const SITE_ID = "00000000000000aa";
+/** A well-formed capability of that site. */
+export const CAPABILITY = `${SITE_ID}${"0123456789abcdef".repeat(2)}`;
+
 /** The relay's HTTP side alone, on loopback; 127.0.0.1 holds a lease of `CLIENT_MAC`. */
 export async function startRelayHttp(
   url: string,
-  options: {
-    leased?: boolean;
-    answerTimeoutMs?: number;
-    bootWaitSeconds?: number | null;
-    gate?: Gate;
-    pacer?: Pacer;
-    images?: RequestHandlerOptions["images"];
-  } = {},
+  options: RelayUnderTestOptions = {},
 ): Promise<RelayUnderTest> {
   const root = await mkdtemp(join(tmpdir(), "pxedge-http-"));
   onTestFinished(() => rm(root, { recursive: true }));
+  const { lastGoodDir = root, bootWaitSeconds = 300, imageKeys = [] } = options;
   const events: BootEventInput[] = [];
+  const callbacks: HeardCallback[] = [];
   const revisions: string[] = [];
   const logLines: string[] = [];
   const log = pino({ level: "debug" }, { write: (line) => void logLines.push(line) });
+  const signOfLife = createSignOfLife();
   const upstream = createUpstream({
     url,
     credential: CREDENTIAL,
     onRevision: (revision) => revisions.push(revision),
-    ...(options.answerTimeoutMs !== undefined && { answerTimeoutMs: options.answerTimeoutMs }),
+    onAnswer: () => signOfLife.note(),
   });
-  const handle = createRequestHandler({
+  const site = state({ site: { ...SITE, id: SITE_ID, bootWaitSeconds }, imageKeys });
+  const lastGood = new LastGoodStore({
+    file: join(lastGoodDir, "last-good.db"),
+    now: Date.now,
+    onDamaged: () => undefined,
+  });
+  const { handle, decider } = createMachineHttp({
     upstream,
     images: options.images ?? NO_IMAGES,
+    siteId: SITE_ID,
+    site: () => site,
+    signOfLife,
+    probe: () => options.probe?.(signOfLife),
+    lastGood,
+    journal: {
+      sink: (event) => events.push(event),
+      hasCallbacks: () => callbacks.length > 0,
+      recordCallback: async (callback) => {
+        await options.recordCallback?.(callback);
+        callbacks.push(callback);
+      },
+    },
     fileRoot: await openFileRoot(root),
     gate: options.gate ?? new Gate(),
     pacer:
@@ -112,17 +152,19 @@ export async function startRelayHttp(
       lookupNeighbour: () => undefined,
       overheard: () => undefined,
     }),
-    bootWaitSeconds: () => options.bootWaitSeconds ?? 300,
-    report: createExchangeReporter((event) => events.push(event), log, Date.now),
+    decisionMs: options.decisionMs ?? 1000,
+    holdMs: options.holdMs ?? { answers: 500, callbacks: 500 },
     log,
   });
   const server = await startHttpServer({ interface: "lo", address: "127.0.0.1", port: 0 }, handle, log);
   onTestFinished(async () => {
     upstream.close();
     await server.stop();
+    lastGood.close();
   });
   const { port } = server.listener;
-  return { handle, port, url: `http://127.0.0.1:${port}`, root, events, revisions, logLines };
+  const relayUrl = `http://127.0.0.1:${port}`;
+  return { handle, port, url: relayUrl, root, lastGoodDir, events, callbacks, revisions, logLines, decider };
 }
 
 export type RawAnswer = {

@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
 
-import { ask, CLIENT_MAC, CREDENTIAL, deadOrigin, startFakeControlPlane, startRelayHttp } from "./fixture.ts";
+import { ask, CAPABILITY, CLIENT_MAC, CREDENTIAL, startFakeControlPlane, startRelayHttp } from "./fixture.ts";
 
 describe("what goes to the control plane", () => {
   test("the path and query byte for byte, with the credential and what was observed", async () => {
@@ -104,7 +103,7 @@ describe("what goes to the control plane", () => {
       response.end("ok\n");
     });
     const relay = await startRelayHttp(url);
-    const answer = await ask(`${relay.url}/e/capability/log`, {
+    const answer = await ask(`${relay.url}/e/${CAPABILITY}/log`, {
       method: "POST",
       headers,
       body: "it works",
@@ -125,7 +124,7 @@ describe("what goes to the control plane", () => {
     });
     const relay = await startRelayHttp(url);
     const send = async (announced: boolean): Promise<number> => {
-      const request = httpRequest(`${relay.url}/e/capability/log`, {
+      const request = httpRequest(`${relay.url}/e/${CAPABILITY}/log`, {
         method: "POST",
         agent: false,
         headers: announced ? { "content-length": 2_000_000 } : { "transfer-encoding": "chunked" },
@@ -196,47 +195,10 @@ describe("what comes back", () => {
     expect(Object.keys(headers).sort()).toEqual([
       "cache-control",
       "connection",
+      "content-length",
       "date",
-      "transfer-encoding",
       "via",
     ]);
-  });
-
-  test("the first bytes arrive before the last are sent", async () => {
-    let finish = (): void => undefined;
-    const url = await startFakeControlPlane((_request, response) => {
-      response.write("first");
-      finish = () => response.end("last");
-    });
-    const relay = await startRelayHttp(url);
-    const request = httpRequest(`${relay.url}/a/capability/file`, { agent: false }).end();
-    const [response] = (await once(request, "response")) as [IncomingMessage];
-    expect(String((await once(response, "data"))[0])).toBe("first");
-    finish();
-    expect(String((await once(response, "data"))[0])).toBe("last");
-  });
-
-  test("a client that reads slowly slows the control plane down: nothing piles up here", async () => {
-    let written = 0;
-    const total = 256 * 1024 * 1024;
-    const chunk = Buffer.alloc(1024 * 1024);
-    const url = await startFakeControlPlane((_request, response) => {
-      const write = (): void => {
-        while (written < total) {
-          written += chunk.length;
-          if (!response.write(chunk)) return void response.once("drain", write);
-        }
-        response.end();
-      };
-      write();
-    });
-    const relay = await startRelayHttp(url);
-    const request = httpRequest(`${relay.url}/a/capability/big`, { agent: false }).end();
-    const [response] = (await once(request, "response")) as [IncomingMessage];
-    await sleep(500);
-    // What the kernel's buffers hold on the way, and no more.
-    expect(written).toBeLessThan(total / 4);
-    response.destroy();
   });
 
   test("a client that leaves aborts the request to the control plane", async () => {
@@ -256,90 +218,38 @@ describe("what comes back", () => {
     );
   });
 
-  test("so does one that leaves before the answer begins", async () => {
-    const [asked, aborted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const url = await startFakeControlPlane((_request, response) => {
-      response.once("close", () => aborted.resolve());
-      asked.resolve();
+  test("an answer that is no answer file by its size is not kept in memory", async () => {
+    const chunk = Buffer.alloc(1024 * 1024);
+    const url = await startFakeControlPlane(async (_request, response) => {
+      while (!response.destroyed) if (!response.write(chunk)) await once(response, "drain");
     });
-    const relay = await startRelayHttp(url);
-    const request = httpRequest(`${relay.url}/a/capability/big`, { agent: false }).end();
-    request.on("error", () => undefined);
-    await asked.promise;
-    request.destroy();
-    await aborted.promise;
+    const relay = await startRelayHttp(url, { holdMs: { answers: 10_000, callbacks: 500 } });
+    expect((await ask(`${relay.url}/a/capability/big`)).status).toBe(503);
     await vi.waitFor(() =>
       expect(relay.events).toMatchObject([
-        { name: "failed", detail: { reason: "the client left before the answer" } },
+        { name: "failed", detail: { reason: expect.stringContaining("more than 8388608 bytes") } },
       ]),
     );
-  });
-
-  test("an answer that breaks off is cut, not ended", async () => {
-    const url = await startFakeControlPlane((_request, response) => {
-      response.writeHead(200, { "content-length": 100 });
-      response.write("some of it", () => response.destroy());
-    });
-    const relay = await startRelayHttp(url);
-    await expect(ask(`${relay.url}/a/capability/big`)).rejects.toThrow("aborted");
-    await vi.waitFor(() => expect(relay.events).toMatchObject([{ name: "failed" }]));
   });
 });
 
 describe("when the control plane does not answer", () => {
-  test.each(["/boot/52-54-00-00-00-01/script.ipxe", "/a/secret-capability/preseed.cfg"])(
-    "%s is 503 with Retry-After, and an event",
+  test.each([`/boot/${CLIENT_MAC}/answer/user-data`, `/a/${CAPABILITY}/preseed.cfg`])(
+    "%s: a refused credential is ours to tell, not the client's to see, and asking again does not help",
     async (path) => {
-      const relay = await startRelayHttp(await deadOrigin());
+      const url = await startFakeControlPlane((_request, response) => {
+        response.writeHead(401, { "www-authenticate": "Bearer" }).end("go away");
+      });
+      const relay = await startRelayHttp(url);
       const answer = await ask(relay.url + path);
       expect(answer.status).toBe(503);
-      expect(answer.headers["retry-after"]).toBe("5");
-      await vi.waitFor(() => expect(relay.events).toHaveLength(1));
-      expect(relay.events[0]).toMatchObject({
-        mac: CLIENT_MAC,
-        stage: "http",
-        name: "failed",
-        detail: { method: "GET", reason: expect.stringMatching(/cannot be reached: .*ECONNREFUSED/) },
-      });
-      expect(JSON.stringify(relay.events)).not.toContain("secret-capability");
+      expect(answer.headers).not.toHaveProperty("www-authenticate");
+      expect(answer.headers).not.toHaveProperty("retry-after");
+      await vi.waitFor(() =>
+        expect(relay.events).toMatchObject([{ detail: { reason: expect.stringContaining("relay join") } }]),
+      );
     },
   );
-
-  test("a callback is 503 too, on a connection that goes on", async () => {
-    const relay = await startRelayHttp(await deadOrigin());
-    const answer = await ask(`${relay.url}/e/capability/installed`, {
-      method: "POST",
-      body: "x".repeat(500_000),
-    });
-    expect(answer.status).toBe(503);
-    expect(answer.headers["retry-after"]).toBe("5");
-  });
-
-  test("one that hangs is given up in time", async () => {
-    const relay = await startRelayHttp(await startFakeControlPlane(() => undefined), {
-      answerTimeoutMs: 100,
-    });
-    const answer = await ask(`${relay.url}/boot/52-54-00-00-00-01/script.ipxe`);
-    expect(answer.status).toBe(503);
-    await vi.waitFor(() =>
-      expect(relay.events).toMatchObject([
-        { detail: { reason: expect.stringContaining("no answer in time") } },
-      ]),
-    );
-  });
-
-  test("a refused credential is ours to tell, not the client's to see", async () => {
-    const url = await startFakeControlPlane((_request, response) => {
-      response.writeHead(401, { "www-authenticate": "Bearer" }).end("go away");
-    });
-    const relay = await startRelayHttp(url);
-    const answer = await ask(`${relay.url}/boot/52-54-00-00-00-01/script.ipxe`);
-    expect(answer.status).toBe(503);
-    expect(answer.headers).not.toHaveProperty("www-authenticate");
-    await vi.waitFor(() =>
-      expect(relay.events).toMatchObject([{ detail: { reason: expect.stringContaining("relay join") } }]),
-    );
-  });
 
   test("a pooled connection that went stale is not the client's trouble", async () => {
     let requests = 0;
@@ -378,7 +288,7 @@ describe("events and logs", () => {
   test("capabilities, grants and signatures are in no event and no log line", async () => {
     const url = await startFakeControlPlane((_request, response) => void response.writeHead(500).end());
     const relay = await startRelayHttp(url);
-    const secret = "c2VjcmV0LWNhcGFiaWxpdHktb2Ytc29tZS1tYWNoaW5l";
+    const secret = CAPABILITY;
     const targets = [
       `/a/${secret}/preseed.cfg`,
       `/e/${secret}/installed`,

@@ -3,12 +3,19 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 
-import { ask, converse, startFakeControlPlane, startRelayHttp, type RelayUnderTest } from "./fixture.ts";
+import {
+  ask,
+  CAPABILITY,
+  converse,
+  startFakeControlPlane,
+  startRelayHttp,
+  type RelayUnderTest,
+} from "./fixture.ts";
 
 /** What follows on the connection: to be seen by nobody where the request before it is refused. */
 const SMUGGLED = "GET /boot/52-54-00-00-00-66/script.ipxe HTTP/1.1\r\nHost: r\r\n\r\n";
 const GET = "GET /boot/52-54-00-00-00-01/script.ipxe HTTP/1.1\r\n";
-const POST = "POST /e/capability/log HTTP/1.1\r\nHost: r\r\n";
+const POST = `POST /e/${CAPABILITY}/log HTTP/1.1\r\nHost: r\r\n`;
 
 let relay: RelayUnderTest;
 /** Requests that reached the control plane in full. */
@@ -126,7 +133,7 @@ describe("what is one message to everybody is served", () => {
     ["empty lines before it", `\r\n\r\n${POST}${CLOSE}Content-Length: 3\r\n\r\nabc`],
   ])("%s", async (_, bytes) => {
     expect(await statusesOf(bytes)).toEqual(["200"]);
-    expect(reached).toEqual(["POST /e/capability/log abc"]);
+    expect(reached).toEqual([`POST /e/${CAPABILITY}/log abc`]);
   });
 
   test("a body that waits to be asked for", async () => {
@@ -135,7 +142,7 @@ describe("what is one message to everybody is served", () => {
       `${POST}${CLOSE}Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc`,
     );
     expect(text).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
-    expect(reached).toEqual(["POST /e/capability/log abc"]);
+    expect(reached).toEqual([`POST /e/${CAPABILITY}/log abc`]);
   });
 
   test("two requests on one connection, each for itself", async () => {

@@ -1,7 +1,14 @@
 import { connect } from "node:net";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 
-import { ask, converse, startFakeControlPlane, startRelayHttp, type RelayUnderTest } from "./fixture.ts";
+import {
+  ask,
+  CAPABILITY,
+  converse,
+  startFakeControlPlane,
+  startRelayHttp,
+  type RelayUnderTest,
+} from "./fixture.ts";
 
 let relay: RelayUnderTest;
 let reached: string[];
@@ -106,6 +113,11 @@ describe("targets", () => {
     "/boot",
     "/boot/",
     "/boot/x",
+    "/boot/x/other.cfg",
+    "/boot/x/script.ipxe/more",
+    "/boot/x/answer",
+    "/e/capability/installed",
+    `/e/${CAPABILITY}/formatted`,
     "/a/capability",
     "/i/image",
     "/f/",
@@ -123,7 +135,7 @@ describe("targets", () => {
     "/boot/52-54-00-00-00-01/answer/user-data",
     "/a/capability/commit",
     "/a/capability/scripts/late.sh",
-    "/e/capability/installed?message=a%20b",
+    `/e/${CAPABILITY}/installed?message=a%20b`,
   ])("%s reaches it", async (target) => {
     expect((await ask(relay.url + target)).status).toBe(200);
     expect(reached).toEqual([`GET ${target}`]);

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import pino from "pino";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
@@ -9,6 +10,7 @@ import { MAX_EVENTS_PER_POST } from "../../../core/relay-protocol/events.ts";
 import {
   createJournal,
   type Delivery,
+  type HeardCallback,
   type Journal,
   type JournalOptions,
 } from "../../../relay/journal/journal.ts";
@@ -184,28 +186,6 @@ describe("the disk", () => {
     expect(aborted).toHaveBeenCalledOnce();
   });
 
-  test("a full journal drops the oldest, and says so by an event", async () => {
-    const plane = fakeControlPlane();
-    plane.answer = () => AWAY;
-    const journal = start({
-      file: join(await makeFolder(), "journal.db"),
-      deliver: plane.deliver,
-      maxEvents: 10,
-    });
-    for (let n = 0; n < 25; n++) journal.sink(sent(n));
-    await journal.flush();
-    plane.answer = () => DELIVERED;
-    await journal.flush();
-    await vi.waitFor(() => expect(plane.taken).toHaveLength(10));
-    expect(numbers(plane.taken.slice(0, 9))).toEqual([16, 17, 18, 19, 20, 21, 22, 23, 24]);
-    expect(plane.taken[9]).toMatchObject({
-      mac: null,
-      stage: "http",
-      name: "failed",
-      detail: { path: "/relay/v1/events", dropped: 15 },
-    });
-  });
-
   test("a damaged file is set aside, and a new journal begun", async () => {
     const dir = await makeFolder();
     const file = join(dir, "journal.db");
@@ -228,4 +208,142 @@ describe("the disk", () => {
     await journal.flush();
     expect(plane.taken).toHaveLength(1000);
   });
+});
+
+function callback(n: number): HeardCallback {
+  return {
+    id: `callback-${n}`,
+    at: "2026-11-21T07:00:00.000Z",
+    mac: "52:54:00:00:00:01",
+    name: "installed",
+    capabilityHash: "ab".repeat(32),
+    message: `n=${n}`,
+  };
+}
+
+describe("callbacks", () => {
+  test("one is delivered in its place among the events, with its own id, time and hash", async () => {
+    const plane = fakeControlPlane();
+    plane.answer = () => AWAY;
+    const journal = start({ file: join(await makeFolder(), "journal.db"), deliver: plane.deliver });
+    journal.sink(sent(1));
+    await journal.flush();
+    expect(journal.hasCallbacks()).toBe(false);
+    await journal.recordCallback(callback(2));
+    expect(journal.hasCallbacks()).toBe(true);
+    journal.sink(sent(3));
+    plane.answer = () => DELIVERED;
+    await vi.waitFor(() => expect(plane.taken).toHaveLength(3));
+    expect(plane.taken[1]).toEqual({
+      id: "callback-2",
+      at: "2026-11-21T07:00:00.000Z",
+      mac: "52:54:00:00:00:01",
+      stage: "callback",
+      name: "installed",
+      capabilityHash: "ab".repeat(32),
+      detail: { message: "n=2" },
+    });
+    await vi.waitFor(() => expect(journal.hasCallbacks()).toBe(false));
+  });
+
+  test("one that cannot be written is not acknowledged, and not delivered later", async () => {
+    const dir = await makeFolder();
+    const plane = fakeControlPlane();
+    const journal = start({ file: join(dir, "journal.db"), deliver: plane.deliver });
+    await journal.flush();
+    // Another writer holds the database for as long as ours is willing to wait.
+    const other = new DatabaseSync(join(dir, "journal.db"));
+    other.exec("BEGIN IMMEDIATE");
+    await expect(journal.recordCallback(callback(1))).rejects.toThrow("locked");
+    other.exec("ROLLBACK");
+    other.close();
+    await journal.recordCallback(callback(2));
+    await vi.waitFor(() => expect(plane.taken.map(({ id }) => id)).toEqual(["callback-2"]));
+  });
+
+  test("one that comes while the relay stops is not acknowledged", async () => {
+    const journal = start({
+      file: join(await makeFolder(), "journal.db"),
+      deliver: fakeControlPlane().deliver,
+    });
+    await journal.stop();
+    await expect(journal.recordCallback(callback(1))).rejects.toThrow("stopping");
+  });
+});
+
+describe("a full journal", () => {
+  const event = (stage: "dhcp" | "tftp" | "decision", name: string, n: number): BootEventInput =>
+    ({ mac: null, stage, name, detail: { n } }) as BootEventInput;
+
+  test("drops the least important first, the oldest of those first, and says so with counts", async () => {
+    const plane = fakeControlPlane();
+    plane.answer = () => AWAY;
+    const file = join(await makeFolder(), "journal.db");
+    const journal = start({ file, deliver: plane.deliver, maxEvents: 10 });
+    await journal.recordCallback(callback(0));
+    for (let n = 1; n <= 4; n++) journal.sink(event("decision", "served", n));
+    for (let n = 5; n <= 9; n++) journal.sink(event("dhcp", "ignored", n));
+    for (let n = 10; n <= 17; n++) journal.sink(event("tftp", "sent", n));
+    await journal.flush();
+    // What was dropped is told by whoever delivers: also after a restart.
+    await journal.stop();
+    plane.answer = () => DELIVERED;
+    const next = start({ file, deliver: plane.deliver, maxEvents: 10 });
+    await next.flush();
+    expect(plane.taken.map(({ stage, name, detail }) => `${stage} ${name} ${detail["n"] ?? ""}`)).toEqual([
+      "callback installed ",
+      ...[1, 2, 3, 4].map((n) => `decision served ${n}`),
+      ...[13, 14, 15, 16, 17].map((n) => `tftp sent ${n}`),
+      "http dropped ",
+    ]);
+    expect(plane.taken.at(-1)).toMatchObject({ mac: null, detail: { dhcp: 5, tftp: 3 } });
+    await next.flush();
+    expect(plane.taken).toHaveLength(11);
+  });
+
+  test("is bounded in bytes, too", async () => {
+    const plane = fakeControlPlane();
+    plane.answer = () => AWAY;
+    const dir = await makeFolder();
+    const maxBytes = 200_000;
+    const journal = start({ file: join(dir, "journal.db"), deliver: plane.deliver, maxBytes });
+    const reason = "x".repeat(1000);
+    for (let n = 0; n < 1000; n++)
+      journal.sink({ mac: null, stage: "http", name: "failed", detail: { n, reason } });
+    await journal.flush();
+    plane.answer = () => DELIVERED;
+    await journal.flush();
+    const [kept, told] = [plane.taken.slice(0, -1), plane.taken.at(-1)!];
+    expect(JSON.stringify(kept).length).toBeLessThan(maxBytes + 1000);
+    expect(kept.length).toBeGreaterThan(100);
+    expect(kept.at(-1)!.detail["n"]).toBe(999);
+    expect(told).toMatchObject({ name: "dropped", detail: { http: 1000 - kept.length } });
+  });
+});
+
+test("a cut of a day loses nothing: 200 machines that boot ten times each", async () => {
+  const plane = fakeControlPlane();
+  plane.answer = () => AWAY;
+  const file = join(await makeFolder(), "journal.db");
+  const morning = Date.UTC(2026, 10, 21);
+  let now = morning;
+  const journal = start({ file, deliver: plane.deliver, now: () => now, retryMs: 60_000 });
+  // DHCP twice, TFTP, scripts, answers, images: some 30 events a boot.
+  const total = 200 * 10 * 30;
+  for (let n = 0; n < total; n++) {
+    now = morning + Math.floor((n * 86_400_000) / total);
+    journal.sink(sent(n));
+    if (n % 5000 === 0) await journal.recordCallback({ ...callback(n), at: new Date(now).toISOString() });
+  }
+  plane.answer = () => DELIVERED;
+  await journal.flush();
+  const events = plane.taken.filter(({ stage }) => stage === "tftp");
+  expect(numbers(events)).toEqual(Array.from({ length: total }, (_, n) => n));
+  expect(plane.taken).toHaveLength(total + 12);
+  expect(new Set(plane.taken.map(({ id }) => id)).size).toBe(total + 12);
+  // In order, each at the time at which it happened.
+  const times = plane.taken.map(({ at }) => at);
+  expect(times).toEqual([...times].sort());
+  expect(times[0]).toBe("2026-11-21T00:00:00.000Z");
+  expect(times.at(-1)!.slice(0, 16)).toBe("2026-11-21T23:59");
 });

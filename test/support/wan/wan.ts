@@ -51,7 +51,7 @@ export type WanAnswer = {
  *
  * @example
  * const wan = await startWan({ origin, conditions: { roundTripMs: 300, stallShare: 0.1 } });
- * onTestFinished(wan.stop);
+ * onTestFinished(() => wan.stop());
  * await wan.set({ state: "silent" });
  */
 export async function startWan({

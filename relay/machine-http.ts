@@ -1,0 +1,105 @@
+import type { Logger } from "pino";
+
+import type { RelayState } from "../core/relay-protocol/state.ts";
+import type { FileRoot } from "./boot-files/file-root.ts";
+import type { ImageCache } from "./cache/image-cache.ts";
+import type { SignOfLife } from "./control-plane/sign-of-life.ts";
+import { createDecider, type Decider } from "./decision/decider.ts";
+import { createLastGood } from "./decision/last-good.ts";
+import type { LastGoodStore } from "./decision/last-good-store.ts";
+import { createExchangeReporter } from "./http/exchange-events.ts";
+import type { Gate } from "./http/gate.ts";
+import { createRequestHandler, type HandleRequest } from "./http/handle-request.ts";
+import { createCallbackServer } from "./http/held-callback.ts";
+import type { ObserveClient } from "./http/observe-client.ts";
+import type { Pacer } from "./http/pacer.ts";
+import { createSlots } from "./http/slots.ts";
+import type { Upstream } from "./http/upstream.ts";
+import type { Journal } from "./journal/journal.ts";
+
+export type MachineHttpOptions = {
+  readonly upstream: Upstream;
+  readonly siteId: string;
+  /** What is known of the site. */
+  readonly site: () => RelayState | undefined;
+  readonly signOfLife: SignOfLife;
+  /** Asks the control plane for anything, to learn whether it can be reached. */
+  readonly probe: () => void;
+  readonly lastGood: LastGoodStore;
+  readonly images: Pick<ImageCache, "resolve" | "open">;
+  readonly journal: Pick<Journal, "sink" | "hasCallbacks" | "recordCallback">;
+  readonly fileRoot: FileRoot;
+  readonly gate: Gate;
+  readonly pacer: Pacer;
+  readonly observe: ObserveClient;
+  /** How long a machine waits for its script at most. */
+  readonly decisionMs: number;
+  /** How long answers and callbacks are held; for tests. */
+  readonly holdMs?: { readonly answers: number; readonly callbacks: number };
+  readonly log: Logger;
+};
+
+/** What answers machines over HTTP, and what decides their boots, which TFTP asks as well. */
+export type MachineHttp = { readonly handle: HandleRequest; readonly decider: Decider };
+
+/** As the control plane's default; for a site whose state was never fetched. */
+const DEFAULT_BOOT_WAIT_SECONDS = 300;
+
+/** Installers wait so long for an answer; a callback goes to the journal earlier, which no installer notices. */
+const HOLD_MS = { answers: 30_000, callbacks: 10_000 };
+/** Each may hold a body in memory, a callback's also after its client has left. */
+const MAX_HELD = 256;
+
+/** Wires up what machines reach over HTTP. */
+export function createMachineHttp({
+  upstream,
+  siteId,
+  site,
+  signOfLife,
+  probe,
+  lastGood,
+  images,
+  journal,
+  fileRoot,
+  gate,
+  pacer,
+  observe,
+  decisionMs,
+  holdMs = HOLD_MS,
+  log,
+}: MachineHttpOptions): MachineHttp {
+  const bootWaitSeconds = (): number | null => {
+    const state = site();
+    return state === undefined ? DEFAULT_BOOT_WAIT_SECONDS : state.site.bootWaitSeconds;
+  };
+  const decider = createDecider({
+    upstream,
+    lastGood: createLastGood({ store: lastGood, site, now: Date.now, log }),
+    budgetMs: decisionMs,
+    bootWaitSeconds,
+    lastAnswerAt: () => signOfLife.lastAt(),
+    probe,
+    onEvent: journal.sink,
+    log,
+  });
+  const handle = createRequestHandler({
+    decider,
+    images,
+    heldAnswers: { upstream, slots: createSlots(MAX_HELD), holdMs: holdMs.answers },
+    serveCallback: createCallbackServer({
+      upstream,
+      slots: createSlots(MAX_HELD),
+      journal,
+      siteId,
+      holdMs: holdMs.callbacks,
+    }),
+    fileRoot,
+    gate,
+    pacer,
+    observe,
+    bootWaitSeconds,
+    report: createExchangeReporter(journal.sink, log, Date.now),
+    log,
+  });
+  return { handle, decider };
+}
