@@ -100,6 +100,8 @@ describe("arming several machines", () => {
     expect((await single({ profile: "debian-12" })).status).toBe(201);
     expect((await single({ profile: "debian-12", retries: 1 })).status).toBe(422);
     expect((await single({ profile: "debian-12" })).status).toBe(200);
+    const long = await armSite({ ids: ["m2"] }, { "idempotency-key": "k".repeat(201) });
+    expect(long).toMatchObject({ status: 400, json: { errors: [{ field: "Idempotency-Key" }] } });
   });
 
   test("hold one copy of what they pin, until none of them is active", async () => {

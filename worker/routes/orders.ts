@@ -13,6 +13,8 @@ import type { IdempotencyKey } from "../site-object/idempotency.ts";
 import type { ArmOrder } from "../site-object/orders.ts";
 import { requireSite } from "./sites.ts";
 
+const MAX_KEY_LENGTH = 200;
+
 /** `/api/v1/sites/:site/…/arm`, `…/disarm` and `…/attempts`. */
 export const orderRoutes = new ApiRoutes()
   .add(
@@ -155,6 +157,15 @@ async function repeatedOrder(
 
 /** The key that the client gave to its order, and what it stands for: the whole body, defaults filled in. */
 async function idempotencyOf(c: AppContext, order: object): Promise<IdempotencyKey | undefined> {
-  const key = c.req.header("idempotency-key")?.slice(0, 200);
-  return key === undefined ? undefined : { key, fingerprint: await hashContent(canonicalJson(order)) };
+  const key = c.req.header("idempotency-key");
+  if (key === undefined) return undefined;
+  if (key === "" || key.length > MAX_KEY_LENGTH) {
+    const message = `has 1 to ${MAX_KEY_LENGTH} characters`;
+    throw new ProblemError({
+      type: "bad-request",
+      detail: `Idempotency-Key ${message}`,
+      errors: [{ field: "Idempotency-Key", message }],
+    });
+  }
+  return { key, fingerprint: await hashContent(canonicalJson(order)) };
 }
