@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "core", include: ["test/core/**/*.test.ts"] } },
+      { test: { name: "core", include: ["test/core/**/*.test.ts", "test/templates/**/*.test.ts"] } },
       {
         plugins: [
           cloudflareTest({

@@ -177,11 +177,12 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
   };
 }
 
+/** Names that a list's section has beside its member; a variable cannot be named so. */
+const LIST_PLACES = ["-first", "-last", "-index"] as const;
+type ListPlace = (typeof LIST_PLACES)[number];
+
 /** What names are looked up in; of a list's member also where in the list it is. */
-type Frame = {
-  readonly value: unknown;
-  readonly place?: { readonly first: boolean; readonly last: boolean };
-};
+type Frame = { readonly value: unknown; readonly place?: Readonly<Record<ListPlace, boolean | number>> };
 
 /** A run of a section that adds no frame of its own. */
 const INHERIT = Symbol("inherit");
@@ -194,7 +195,7 @@ function iterations(value: unknown, inverted: boolean): readonly (Frame | typeof
   if (Array.isArray(value)) {
     return value.map((member: unknown, index) => ({
       value: member,
-      place: { first: index === 0, last: index === value.length - 1 },
+      place: { "-first": index === 0, "-last": index === value.length - 1, "-index": index + 1 },
     }));
   }
   return value === true ? [INHERIT] : [{ value }];
@@ -202,15 +203,13 @@ function iterations(value: unknown, inverted: boolean): readonly (Frame | typeof
 
 /**
  * Resolves a dotted name: its first part in the innermost frame that has it,
- * the rest inside that. `-first` and `-last` say of the innermost list's member
- * whether it is that, as other mustaches have it; a variable cannot be named so.
+ * the rest inside that. `-first`, `-last` and `-index` (from 1) say where in
+ * the innermost list it is, as other mustaches have them.
  */
 function lookUp(frames: readonly Frame[], name: string): unknown {
   if (name === ".") return frames.at(-1)?.value;
-  if (name === "-first" || name === "-last") {
-    const place = frames.findLast((frame) => frame.place !== undefined)?.place;
-    return name === "-first" ? place?.first : place?.last;
-  }
+  const place = LIST_PLACES.find((known) => known === name);
+  if (place !== undefined) return frames.findLast((frame) => frame.place !== undefined)?.place?.[place];
   const [head, ...rest] = name.split(".") as [string, ...string[]];
   const frame = frames.findLast(({ value }) => own(value, head) !== undefined);
   return rest.reduce(own, own(frame?.value, head));

@@ -20,16 +20,16 @@ const problems = (text: string): string[] => {
 describe("a list of text", () => {
   const json = template("{ type: list }", "[{{#keys}}{{.}}{{^-last}}, {{/-last}}{{/keys}}]");
 
-  test("a section runs once a member, each escaped; -last and -first tell where it is", () => {
+  test("a section runs once a member, each escaped; -first, -last and -index tell where it is", () => {
     expect(JSON.parse(render(json, { keys: ['a"b', "c\\d", "é"] }))).toEqual(['a"b', "c\\d", "é"]);
     expect(render(json, { keys: [] })).toBe("[]");
     expect(render(json, {})).toBe("[]");
     const shell = template(
       "{ type: list }",
-      "{{#keys}}{{#-first}}for key in{{/-first}} {{.}}{{#-last}}; do{{/-last}}{{/keys}}",
+      "{{#keys}}{{#-first}}for key in{{/-first}} {{-index}}:{{.}}{{#-last}}; do{{/-last}}{{/keys}}",
       "shell",
     );
-    expect(render(shell, { keys: ["a b", "$c"] })).toBe("for key in 'a b' '$c'; do");
+    expect(render(shell, { keys: ["a b", "$c"] })).toBe("for key in '1':'a b' '2':'$c'; do");
   });
 
   test("the innermost list is meant, and outside of one there is none", () => {

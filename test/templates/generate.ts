@@ -1,0 +1,29 @@
+import fc from "fast-check";
+import type { ParsedTemplate } from "../../core/render/parse.ts";
+import type { VariableDeclaration, VariableValue } from "../../core/render/variables.ts";
+
+/** Text without what no answer file carries in a line: control characters and line separators. */
+const text = fc
+  .string({ unit: "grapheme", minLength: 1, maxLength: 24 })
+  .filter((value) => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(value) && value.isWellFormed());
+
+/** Values for every variable of a template, each as its declaration allows. */
+export function variablesOf({ variables }: ParsedTemplate): fc.Arbitrary<Record<string, VariableValue>> {
+  return fc.record(
+    Object.fromEntries(Object.entries(variables).map(([name, each]) => [name, valueOf(each)])),
+  );
+}
+
+function valueOf({ type, pattern }: VariableDeclaration): fc.Arbitrary<VariableValue> {
+  const one = pattern === undefined ? text : fc.stringMatching(pattern).filter((value) => value.length <= 60);
+  switch (type) {
+    case "string":
+      return one;
+    case "list":
+      return fc.array(one, { minLength: 1, maxLength: 4 });
+    case "number":
+      return fc.integer({ min: 1, max: 4_094 });
+    case "boolean":
+      return fc.boolean();
+  }
+}

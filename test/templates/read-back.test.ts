@@ -1,0 +1,113 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { ContextName } from "../../core/render/contexts.ts";
+import { TemplateError } from "../../core/render/problems.ts";
+import { renderTemplate } from "../../core/render/render.ts";
+import type { VariableValue } from "../../core/render/variables.ts";
+import { jsonParse } from "../core/render/read-back/in-process.ts";
+import { pythonReader } from "../core/render/read-back/python.ts";
+import type { Reader } from "../core/render/read-back/reader.ts";
+import { missingNeed } from "../relay/net/needs.ts";
+import { variablesOf } from "./generate.ts";
+import { findTemplate, readLibrary, render, SYSTEM_VIEW } from "./library.ts";
+
+/** All of them: `SETS=1000 npx vitest run --project core test/templates/read-back`. */
+const SETS = Number(process.env["SETS"] ?? "40");
+
+const READERS: Partial<Record<ContextName, Reader>> = {
+  autoinstall: pythonReader("yaml", "PyYAML"),
+  "cloud-config": pythonReader("yaml", "PyYAML"),
+  ignition: jsonParse,
+  kickstart: pythonReader("kickstart", "shlex, as pykickstart reads"),
+};
+
+const readable = readLibrary().filter(({ template }) => READERS[template.kind] !== undefined);
+
+describe.each(readable.map(({ path, template }) => [path, template] as const))("%s", (path, template) => {
+  const reader = READERS[template.kind]!;
+
+  test.skipIf(!reader.available)(
+    `${reader.name} finds every value of ${SETS} random sets`,
+    { timeout: 600_000 },
+    () => {
+      const sets = fc.sample(variablesOf(template), SETS);
+      const rendered = sets.flatMap((variables) => {
+        try {
+          return [
+            { variables, text: renderTemplate(template, { ...SYSTEM_VIEW, ...variables }, { name: path }) },
+          ];
+        } catch (error) {
+          // The second outcome: refused, by the name of what it was refused for.
+          if (!(error instanceof TemplateError)) throw error;
+          expect(error.errors.every(({ variable }) => variable !== undefined)).toBe(true);
+          return [];
+        }
+      });
+      // What is refused is odd (a disk called "-"), and the exception.
+      expect(rendered.length).toBeGreaterThan(SETS / 2);
+      const readings = reader.read(
+        rendered.map(({ text }) => text),
+        rendered.map(() => []),
+      );
+      for (const [index, { variables }] of rendered.entries()) {
+        const reading = readings[index]!;
+        expect(reading).not.toHaveProperty("error");
+        const found = (reading as readonly string[]).join("\n");
+        for (const [name, value] of Object.entries(variables)) expectFound(found, name, value);
+      }
+    },
+  );
+});
+
+/** In what the parser found, or in a script inside it as one quoted word. */
+function expectFound(found: string, name: string, value: VariableValue): void {
+  if (typeof value === "boolean") return;
+  for (const one of Array.isArray(value) ? (value as readonly string[]) : [String(value)]) {
+    const quoted = one.replaceAll("'", "'\\''");
+    expect(found.includes(one) || found.includes(quoted), `${name}: ${JSON.stringify(one)}`).toBe(true);
+  }
+}
+
+describe("as the consumers themselves read them", () => {
+  const check = (program: string, args: (file: string) => string[], text: string) => {
+    const directory = mkdtempSync(join(tmpdir(), "pxedge-template-"));
+    try {
+      const file = join(directory, "file");
+      writeFileSync(file, text);
+      return spawnSync(program, args(file), { encoding: "utf8" });
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  };
+  const lack = (program: string) => missingNeed({ programs: [program] }) !== undefined;
+
+  const cloudInit = "/usr/bin/cloud-init";
+  test.skipIf(lack(cloudInit)).each(["least", "full"])(
+    "cloud-init's schema takes Ubuntu's user-data: %s",
+    (name) => {
+      const { examples } = findTemplate("autoinstall/ubuntu");
+      const text = render("autoinstall/ubuntu", examples[name]!);
+      const { status, stdout, stderr } = check(cloudInit, (file) => ["schema", "--config-file", file], text);
+      expect(`${stdout}${stderr}`).toMatch(/^Valid cloud-config/);
+      expect(status).toBe(0);
+    },
+  );
+
+  const validate = "/usr/bin/ignition-validate";
+  test.skipIf(lack(validate))(
+    "ignition-validate takes 20 random CoreOS configurations, without a warning",
+    () => {
+      const template = findTemplate("ignition/coreos");
+      for (const variables of fc.sample(variablesOf(template), 20)) {
+        const text = renderTemplate(template, { ...SYSTEM_VIEW, ...variables }, { name: "coreos" });
+        const { status, stdout, stderr } = check(validate, (file) => [file], text);
+        expect(`${stdout}${stderr}`).toBe("");
+        expect(status).toBe(0);
+      }
+    },
+  );
+});
