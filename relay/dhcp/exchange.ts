@@ -2,6 +2,7 @@ import { formatMac } from "../../core/addresses.ts";
 import { decode, DecodeError, type DhcpPacket, encode } from "../../core/dhcp-packet/index.ts";
 import type { EventDetail, EventSink } from "../../core/relay-protocol/events.ts";
 import type { LeaseStore } from "../leases/lease-store.ts";
+import { EventBudget } from "./event-budget.ts";
 import { type Arrival, Inbox, type Service } from "./inbox.ts";
 import type { DhcpLog } from "./log.ts";
 import type { Destination, Outcome } from "./outcome.ts";
@@ -47,6 +48,7 @@ export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #inbox: Inbox;
   readonly #sampled: SampledEvents;
+  readonly #budget = new EventBudget();
   /** When each kind of failure was logged last: a dead link fails every packet alike. */
   readonly #failureTold = new Map<string, number>();
   /** What is being encoded. */
@@ -193,11 +195,15 @@ export class Exchange {
   }
 
   #conclude(arrival: Arrival, outcome: Outcome): void {
-    const { stats, log, device, onEvent } = this.#options;
+    const { stats, log, device, onEvent, isKnown, now } = this.#options;
     const { event } = outcome;
     if (outcome.kind === "reply" && !this.#send(arrival, outcome)) return;
     if (event === null) return;
     stats[event.name as Exclude<keyof DhcpServerStats, "ignoredByReason">] += 1;
+    if (!isKnown(arrival.bytes) && !this.#budget.take(now())) {
+      stats.untold += 1;
+      return;
+    }
     const level = event.name === "refused" || event.name === "declined" ? "info" : "debug";
     log[level]({ interface: device, mac: event.mac, ...event.detail }, `DHCP ${event.name}`);
     onEvent(event);

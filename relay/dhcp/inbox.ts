@@ -12,16 +12,19 @@ export type Arrival = {
   readonly at: number;
 };
 
-/** Most DISCOVERs, and most others, that wait; beyond, the oldest go. */
+/** Most of each kind that wait; beyond, the oldest go. */
 const MAX_WAITING = 4096;
 
-/** With more DISCOVERs than this waiting there is more than can be answered, and the newest come first. */
+/**
+ * With more of a kind than this waiting there is more than can be answered:
+ * machines that the site knows come first, and the newest DISCOVERs.
+ */
 const BACKLOG = 64;
 
 /** A DISCOVER that has waited so long is asked again by its client, if it is still there. */
 const MAX_WAIT_MS = 500;
 
-/** Most DISCOVERs, and most others, of one turn: the socket must be read again before it overflows. */
+/** Most of one turn: the socket must be read again before it overflows. */
 const MAX_DISCOVERS_A_TURN = 64;
 const MAX_OTHERS_A_TURN = 256;
 
@@ -29,49 +32,50 @@ const OPTIONS_AT = 240;
 
 /**
  * What waits to be answered, in the order that serves most clients when there
- * is more than can be answered: who is nearly done comes first, then the
- * newest DISCOVERs, as those of clients that still listen. First come, first
- * served would answer only clients that have given up.
+ * is more than can be answered: the site's own machines, then who is nearly
+ * done, then the newest DISCOVERs, as those of clients that still listen. First
+ * come, first served would answer only clients that have given up.
  */
 export class Inbox {
+  #known: Arrival[] = [];
   #discovers: Arrival[] = [];
   #others: Arrival[] = [];
   readonly #isKnown: (bytes: Uint8Array) => boolean;
 
-  /** @param isKnown whether the site knows the sender: its DISCOVER is never dropped for strangers' */
+  /** @param isKnown whether the site knows the sender: its packets are never dropped for strangers' */
   constructor(isKnown: (bytes: Uint8Array) => boolean) {
     this.#isKnown = isKnown;
   }
 
   get isEmpty(): boolean {
-    return this.#discovers.length === 0 && this.#others.length === 0;
+    return this.#known.length === 0 && this.#discovers.length === 0 && this.#others.length === 0;
   }
 
   /** Keeps a copy, as the bytes are the socket's; returns how many others were dropped for it. */
   push({ bytes, service, source, at }: Arrival): number {
     const arrival = { bytes: Buffer.from(bytes), service, source, at };
-    if (!isDiscover(bytes)) return add(this.#others, arrival);
-    // In a flood of strangers the machines that the site knows go with the REQUESTs.
-    if (this.#discovers.length >= BACKLOG && this.#isKnown(bytes)) return add(this.#others, arrival);
-    return add(this.#discovers, arrival);
+    const queue = isDiscover(bytes) ? this.#discovers : this.#others;
+    return add(queue.length >= BACKLOG && this.#isKnown(bytes) ? this.#known : queue, arrival);
   }
 
   /** Takes out one turn's worth, in the order in which to answer. */
   take(now: number): { readonly arrivals: readonly Arrival[]; readonly dropped: number } {
-    const others = this.#others.splice(0, MAX_OTHERS_A_TURN);
+    const known = this.#known.splice(0, MAX_OTHERS_A_TURN);
+    const first = known.concat(this.#others.splice(0, MAX_OTHERS_A_TURN - known.length));
     const waiting = this.#discovers;
     if (waiting.length <= BACKLOG) {
       this.#discovers = [];
-      return { arrivals: others.concat(waiting), dropped: 0 };
+      return { arrivals: first.concat(waiting), dropped: 0 };
     }
     const newest = waiting.splice(-MAX_DISCOVERS_A_TURN).reverse();
     const stale = waiting.findIndex(({ at }) => at + MAX_WAIT_MS > now);
     const dropped = stale < 0 ? waiting.length : stale;
     waiting.splice(0, dropped);
-    return { arrivals: others.concat(newest), dropped };
+    return { arrivals: first.concat(newest), dropped };
   }
 
   clear(): void {
+    this.#known = [];
     this.#discovers = [];
     this.#others = [];
   }

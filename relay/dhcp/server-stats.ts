@@ -18,6 +18,8 @@ export type DhcpServerStats = {
   conflicts: number;
   /** Replies that could not be made durable, encoded or sent. */
   failed: number;
+  /** What was done, but no event told of it: strangers did too much at once. */
+  untold: number;
 };
 
 export function noStats(): DhcpServerStats {
@@ -35,5 +37,6 @@ export function noStats(): DhcpServerStats {
     ignoredByReason: new Map(),
     conflicts: 0,
     failed: 0,
+    untold: 0,
   };
 }

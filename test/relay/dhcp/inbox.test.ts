@@ -46,6 +46,20 @@ describe("what waits to be answered", () => {
     expect(xids(inbox.take(0))[0]).toBe(70);
   });
 
+  it("puts known machines' REQUESTs before a flood of them, and drops none of theirs for it", () => {
+    const flood = Array.from({ length: 5000 }, (_, xid) => renew("192.0.2.1", { fields: { xid } }));
+    const inbox = inboxOf(flood, (bytes) => decode(bytes).xid === 70);
+    expect(xids(inbox.take(0))[0]).toBe(70);
+  });
+
+  it("copies what it keeps: the socket's memory is the next datagram's", () => {
+    const inbox = new Inbox(nobody);
+    const bytes = encode(numbered(7));
+    inbox.push({ bytes, service: "dhcp", source, at: 0 });
+    bytes.fill(0);
+    expect(xids(inbox.take(0))).toEqual([7]);
+  });
+
   it("holds no more than it can answer in a moment", () => {
     const inbox = new Inbox(nobody);
     let dropped = 0;
