@@ -7,11 +7,12 @@ export type GateLimits = Readonly<Record<Priority, { readonly total: number; rea
 
 /**
  * Requests under way at a time. Each priority has its own, so that however many
- * images are fetched, scripts and answers are still taken.
+ * images are fetched, scripts and answers are still taken; and no address has
+ * more than half, behind which there may still be a whole rack.
  */
 const DEFAULT_LIMITS: GateLimits = {
-  boot: { total: 2048, perClient: 64 },
-  image: { total: 1024, perClient: 64 },
+  boot: { total: 2048, perClient: 1024 },
+  image: { total: 1024, perClient: 512 },
 };
 
 /** Takes so many requests at a time, of all and of each client. */

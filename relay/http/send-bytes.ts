@@ -36,13 +36,14 @@ export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
   const { response, pacer, status, headers, first, last, read } = options;
   const client = response.req.socket.remoteAddress ?? "";
   let isReading = false;
+  let position = first;
   // Of a socket that is idle since we have nothing to send, the client is not to blame.
   response.on("timeout", () => isReading || response.destroy());
   sending++;
   try {
     let [spare, other] = [Buffer.alloc(0), Buffer.alloc(0)];
     let sent: Promise<void> = Promise.resolve();
-    for (let position = first; position <= last;) {
+    while (position <= last) {
       const size = Math.min(bufferSize(), pacer.pieceBytes, last - position + 1);
       if (spare.length < size || spare.length > 2 * size) spare = Buffer.allocUnsafeSlow(size);
       isReading = true;
@@ -61,7 +62,7 @@ export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
   } finally {
     sending--;
   }
-  return answered(last - first + 1);
+  return answered(position - first);
 }
 
 /** Large ones make few system calls; many make much memory. */

@@ -4,6 +4,8 @@ import type { Logger } from "pino";
 
 import type { Ipv4 } from "../../core/addresses.ts";
 import { NetError } from "../net/errors.ts";
+import { limitConnections, type ConnectionLimits } from "./connections.ts";
+import { createEventSampler } from "./event-sampler.ts";
 import type { HandleRequest } from "./handle-request.ts";
 import { MAX_BODY_BYTES } from "./request-body.ts";
 
@@ -17,12 +19,25 @@ export type HttpServer = {
   stop(): Promise<void>;
 };
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 120_000;
-const IDLE_TIMEOUT_MS = 120_000;
+/** What keeps slow and greedy clients from holding up the others. */
+export type HttpServerLimits = {
+  readonly connections: ConnectionLimits;
+  /** For a request's head. */
+  readonly headTimeoutMs: number;
+  /** For a whole request, its body included. */
+  readonly requestTimeoutMs: number;
+  /** Without a byte in either direction. */
+  readonly idleTimeoutMs: number;
+};
+
+const DEFAULT_LIMITS: HttpServerLimits = {
+  connections: { total: 4096, perClient: 2048 },
+  headTimeoutMs: 10_000,
+  requestTimeoutMs: 120_000,
+  idleTimeoutMs: 120_000,
+};
 const KEEP_ALIVE_MS = 15_000;
 const MAX_HEADER_BYTES = 16 * 1024;
-const MAX_CONNECTIONS = 4096;
 const STOP_GRACE_MS = 2000;
 
 /**
@@ -34,32 +49,44 @@ export async function startHttpServer(
   listener: HttpListener,
   handle: HandleRequest,
   log: Logger,
+  limits: HttpServerLimits = DEFAULT_LIMITS,
 ): Promise<HttpServer> {
-  const server = configureServer(listener.interface, handle, log);
+  const server = configureServer(listener.interface, handle, log, limits);
   const port = await listen(server, listener);
   // Accepting can fail (no more descriptors); that must not end the process.
   server.on("error", (error) => log.error({ err: error }, "cannot accept a connection"));
   return { listener: { ...listener, port }, stop: () => stopServer(server) };
 }
 
-function configureServer(interfaceName: string, handle: HandleRequest, log: Logger): Server {
+function configureServer(
+  interfaceName: string,
+  handle: HandleRequest,
+  log: Logger,
+  limits: HttpServerLimits,
+): Server {
   const latest = new WeakMap<Socket, ServerResponse>();
   const take = (request: IncomingMessage, response: ServerResponse): void => {
+    if (isRefused(request.socket)) return;
     latest.set(request.socket, response);
     handle(request, response, interfaceName);
   };
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: limits.headTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 2000,
+      connectionsCheckingInterval: Math.min(2000, limits.headTimeoutMs),
     },
     take,
   );
-  server.timeout = IDLE_TIMEOUT_MS;
-  server.maxConnections = MAX_CONNECTIONS;
+  server.timeout = limits.idleTimeoutMs;
+  const refusals = createEventSampler({ now: () => performance.now(), perMinute: 6, maxKeys: 1 });
+  const isRefused = limitConnections(server, limits.connections, (client) => {
+    const untold = refusals.admit("");
+    if (untold === undefined) return;
+    log.warn({ interface: interfaceName, client, untold }, "a connection was refused: there are too many");
+  });
   server.maxHeadersCount = 64;
   server.on("checkContinue", (request, response) => {
     // One that announces too much is answered without having to send it.
@@ -71,6 +98,7 @@ function configureServer(interfaceName: string, handle: HandleRequest, log: Logg
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     log.debug({ code: error.code, ip: socket.remoteAddress }, "a malformed request");
+    if (isRefused(socket)) return;
     const response = latest.get(socket);
     // In mid-answer the client would take what we say of its next request for a part of this one's.
     if (response?.headersSent && !response.writableEnded) socket.destroy();

@@ -23,7 +23,7 @@ import type { HandleRequest, RequestHandlerOptions } from "../../../relay/http/h
 import { Gate } from "../../../relay/http/gate.ts";
 import { createPacer, type Pacer } from "../../../relay/http/pacer.ts";
 import { createClientObserver } from "../../../relay/http/observe-client.ts";
-import { startHttpServer } from "../../../relay/http/server.ts";
+import { startHttpServer, type HttpServerLimits } from "../../../relay/http/server.ts";
 import { createUpstream } from "../../../relay/http/upstream.ts";
 import type { HeardCallback } from "../../../relay/journal/journal.ts";
 import { createMachineHttp } from "../../../relay/machine-http.ts";
@@ -88,6 +88,7 @@ export type RelayUnderTestOptions = {
   readonly holdMs?: { readonly answers: number; readonly callbacks: number };
   readonly images?: RequestHandlerOptions["images"];
   readonly gate?: Gate;
+  readonly limits?: HttpServerLimits;
   readonly pacer?: Pacer;
   readonly lastGoodDir?: string;
   readonly imageKeys?: RelayState["imageKeys"];
@@ -156,7 +157,12 @@ export async function startRelayHttp(
     holdMs: options.holdMs ?? { answers: 500, callbacks: 500 },
     log,
   });
-  const server = await startHttpServer({ interface: "lo", address: "127.0.0.1", port: 0 }, handle, log);
+  const server = await startHttpServer(
+    { interface: "lo", address: "127.0.0.1", port: 0 },
+    handle,
+    log,
+    options.limits,
+  );
   onTestFinished(async () => {
     upstream.close();
     await server.stop();
