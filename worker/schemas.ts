@@ -305,15 +305,21 @@ export const secretNameSchema = z
   .regex(/^[a-zA-Z][a-zA-Z0-9_]{0,62}$/, "a letter, then up to 62 letters, digits and _");
 export const secretSchema = z
   .strictObject({ value: z.string().min(1).max(65_536) })
-  .meta({ id: "SecretInput" });
+  .meta({ id: "SecretInput", examples: [{ value: "$6$salt$hash" }] });
 
-export const rollbackSchema = z.strictObject({ revision: z.string().max(64) }).meta({ id: "Rollback" });
+export const rollbackSchema = z.strictObject({ revision: z.string().max(64) }).meta({
+  id: "Rollback",
+  examples: [{ revision: "3f2a9c0d5e6b71843f2a9c0d5e6b7184" }],
+});
 
 export const bootTokenSchema = z
   .strictObject({ description: z.string().max(200).default("") })
-  .meta({ id: "BootTokenInput" });
+  .meta({ id: "BootTokenInput", examples: [{ description: "rack a1" }] });
 
-export const joinSchema = z.strictObject({ token: z.string().max(200) }).meta({ id: "JoinOrder" });
+export const joinSchema = z.strictObject({ token: z.string().max(200) }).meta({
+  id: "JoinOrder",
+  examples: [{ token: `pxj_9f3c0a71d2e4b586_51c2f08e7a3d9b64_${"0123456789abcdef".repeat(2)}` }],
+});
 
 /** A merge patch (RFC 7396): what comes of it is checked as a whole document. */
 export const machinePatchSchema = z.record(z.string(), z.unknown()).meta({

@@ -34,9 +34,11 @@ export const uploadRoutes = new ApiRoutes()
       summary: "Begin an upload (`?uploads`, no body), or complete one (`?uploadId=`)",
       params: IMAGE_FILE,
       query: POST_UPLOAD,
-      body: completeUploadSchema
-        .partial()
-        .meta({ id: "UploadCompletion", description: "`sha256` is needed to complete an upload" }),
+      body: completeUploadSchema.partial().meta({
+        id: "UploadCompletion",
+        description: "`sha256` is needed to complete an upload",
+        examples: [{}, { sha256: "3f2a9c0d5e6b7184".repeat(4) }],
+      }),
       responses: {
         201: {
           description: "It has begun; or the file was read back and has this hash",

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { ROLES } from "../../access.ts";
 import { nameSchema, secretNameSchema } from "../../schemas.ts";
-import { idSchema, instantSchema, logOf, pageOf } from "./values.ts";
+import { EXAMPLE, idSchema, instantSchema, logOf, pageOf } from "./values.ts";
 
 const tokenMembers = {
   id: idSchema,
@@ -14,10 +14,20 @@ const tokenMembers = {
   lastUsedAt: instantSchema.nullable().meta({ description: "To the minute" }),
 };
 
-export const tokenInfoSchema = z.strictObject(tokenMembers).meta({ id: "Token" });
+const exampleToken = {
+  id: EXAMPLE.id,
+  name: "ci",
+  role: "operator",
+  sites: ["lab"],
+  createdAt: EXAMPLE.instant,
+  createdBy: "ADMIN_TOKEN",
+  expiresAt: null,
+  lastUsedAt: null,
+};
+export const tokenInfoSchema = z.strictObject(tokenMembers).meta({ id: "Token", examples: [exampleToken] });
 export const newTokenSchema = z
   .strictObject({ ...tokenMembers, token: z.string().meta({ description: "Shown this once" }) })
-  .meta({ id: "NewToken" });
+  .meta({ id: "NewToken", examples: [{ ...exampleToken, token: `pxa_${EXAMPLE.id}_${EXAMPLE.secret}` }] });
 export const tokenPageSchema = pageOf(tokenInfoSchema);
 
 export const secretInfoSchema = z
@@ -27,7 +37,10 @@ export const secretInfoSchema = z
     updatedAt: instantSchema,
     updatedBy: z.string(),
   })
-  .meta({ id: "Secret" });
+  .meta({
+    id: "Secret",
+    examples: [{ name: "rootHash", kid: "k20261121", updatedAt: EXAMPLE.instant, updatedBy: "ci" }],
+  });
 export const secretPageSchema = pageOf(secretInfoSchema);
 
 export const auditLogSchema = logOf(
@@ -40,9 +53,21 @@ export const auditLogSchema = logOf(
       target: z.string().meta({ description: "Below /api/v1" }),
       detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
     })
-    .meta({ id: "AuditEntry" }),
+    .meta({
+      id: "AuditEntry",
+      examples: [
+        {
+          seq: 42,
+          at: EXAMPLE.instant,
+          by: { id: EXAMPLE.id, name: "ci" },
+          action: "POST",
+          target: "/sites/lab/machines/node1/arm",
+          detail: { attempt: EXAMPLE.otherId, machine: "node1", profile: "debian-12", created: true },
+        },
+      ],
+    }),
 );
 
-export const rotatedSchema = z.strictObject({
-  secrets: z.strictObject({ total: z.int(), resealed: z.int() }),
-});
+export const rotatedSchema = z
+  .strictObject({ secrets: z.strictObject({ total: z.int(), resealed: z.int() }) })
+  .meta({ examples: [{ secrets: { total: 3, resealed: 2 } }] });

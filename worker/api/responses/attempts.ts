@@ -2,8 +2,26 @@ import * as z from "zod";
 import { ATTEMPT_STATES } from "../../../core/boot/model.ts";
 import { STAGES } from "../../../core/relay-protocol/events.ts";
 import { nameSchema } from "../../schemas.ts";
-import { idSchema, instantSchema, logOf, macSchema, pageOf, revisionSchema } from "./values.ts";
+import { EXAMPLE, idSchema, instantSchema, logOf, macSchema, pageOf, revisionSchema } from "./values.ts";
 
+const exampleAttempt = {
+  id: EXAMPLE.otherId,
+  machine: EXAMPLE.id,
+  profile: "debian-12",
+  revision: EXAMPLE.revision,
+  state: "armed",
+  reason: null,
+  serves: 0,
+  installs: 0,
+  retries: 0,
+  answersRevoked: false,
+  ttlSeconds: 86_400,
+  installDeadlineSeconds: 14_400,
+  armedAt: EXAMPLE.instant,
+  expiresAt: EXAMPLE.later,
+  committedAt: null,
+  endedAt: null,
+};
 export const attemptSchema = z
   .strictObject({
     id: idSchema,
@@ -23,9 +41,11 @@ export const attemptSchema = z
     committedAt: instantSchema.nullable(),
     endedAt: instantSchema.nullable(),
   })
-  .meta({ id: "Attempt", description: "One run of an order to install" });
+  .meta({ id: "Attempt", description: "One run of an order to install", examples: [exampleAttempt] });
 export const attemptPageSchema = pageOf(attemptSchema);
-export const armedSchema = z.strictObject({ items: z.array(attemptSchema) });
+export const armedSchema = z
+  .strictObject({ items: z.array(attemptSchema) })
+  .meta({ examples: [{ items: [exampleAttempt] }] });
 
 export const eventLogSchema = logOf(
   z
@@ -41,5 +61,20 @@ export const eventLogSchema = logOf(
       name: z.string(),
       detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
     })
-    .meta({ id: "Event" }),
+    .meta({
+      id: "Event",
+      examples: [
+        {
+          seq: 42,
+          id: "0b6c1f0e-8b1a-4a58-9f0e-3a1f2b6c7d8e",
+          at: EXAMPLE.instant,
+          mac: "52:54:00:00:00:01",
+          machine: EXAMPLE.id,
+          relay: EXAMPLE.otherId,
+          stage: "tftp",
+          name: "sent",
+          detail: { file: "snponly.efi", bytes: 173_792 },
+        },
+      ],
+    }),
 );

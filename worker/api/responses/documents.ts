@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { filePathSchema, nameSchema, profileSchema, templateSchema } from "../../schemas.ts";
-import { instantSchema, pageOf, revisionSchema, sha256Schema, sizeSchema } from "./values.ts";
+import { EXAMPLE, instantSchema, pageOf, revisionSchema, sha256Schema, sizeSchema } from "./values.ts";
 
 const headMembers = {
   name: nameSchema,
@@ -8,12 +8,20 @@ const headMembers = {
   updatedAt: instantSchema,
   updatedBy: z.string(),
 };
+const exampleHead = {
+  name: "debian-12",
+  revision: EXAMPLE.revision,
+  updatedAt: EXAMPLE.instant,
+  updatedBy: "ci",
+};
 export const headPageSchema = pageOf(
-  z.strictObject(headMembers).meta({ id: "Head", description: "What a name stands for" }),
+  z
+    .strictObject(headMembers)
+    .meta({ id: "Head", description: "What a name stands for", examples: [exampleHead] }),
 );
 export const storedSchema = z
   .strictObject({ name: nameSchema, revision: revisionSchema })
-  .meta({ id: "StoredDocument" });
+  .meta({ id: "StoredDocument", examples: [{ name: "debian-12", revision: EXAMPLE.revision }] });
 export const revisionPageSchema = pageOf(
   z
     .strictObject({
@@ -22,14 +30,20 @@ export const revisionPageSchema = pageOf(
       createdBy: z.string(),
       current: z.boolean().meta({ description: "Whether the name stands for it now" }),
     })
-    .meta({ id: "Revision" }),
+    .meta({
+      id: "Revision",
+      examples: [{ revision: EXAMPLE.revision, createdAt: EXAMPLE.instant, createdBy: "ci", current: true }],
+    }),
 );
 
 const [installProfile, localProfile] = profileSchema.options;
 export const profileDocumentSchema = z
   .discriminatedUnion("mode", [installProfile.extend(headMembers), localProfile.extend(headMembers)])
-  .meta({ id: "ProfileDocument" });
-export const templateDocumentSchema = templateSchema.extend(headMembers).meta({ id: "TemplateDocument" });
+  .meta({ id: "ProfileDocument", examples: [{ ...exampleHead, name: "disk", mode: "local" }] });
+export const templateDocumentSchema = templateSchema.extend(headMembers).meta({
+  id: "TemplateDocument",
+  examples: [{ ...exampleHead, text: "---\nkind: shell\ndescription: A note\n---\necho {{machine.name}}\n" }],
+});
 export const imageDocumentSchema = z
   .strictObject({
     ...headMembers,
@@ -44,24 +58,60 @@ export const imageDocumentSchema = z
     delivery: z.enum(["stream", "redirect"]),
     origins: z.array(z.string()),
   })
-  .meta({ id: "ImageDocument" });
+  .meta({
+    id: "ImageDocument",
+    examples: [
+      {
+        ...exampleHead,
+        files: { linux: { sizeBytes: 8_000_000, sha256: EXAMPLE.sha256 } },
+        delivery: "stream",
+        origins: [],
+      },
+    ],
+  });
 
-export const partSchema = z.strictObject({ part: z.int().min(1).max(10_000), etag: z.string() });
-export const uploadBegunSchema = z.strictObject({ uploadId: z.string() });
-export const uploadedSchema = z.strictObject({
-  path: filePathSchema,
-  sizeBytes: sizeSchema,
-  sha256: sha256Schema,
-});
-export const uploadsSchema = z.strictObject({
-  items: z.array(z.strictObject({ uploadId: z.string(), startedAt: instantSchema })),
-});
-export const uploadSchema = z.strictObject({
-  uploadId: z.string(),
-  parts: z.array(partSchema.extend({ sizeBytes: sizeSchema })),
-});
+export const partSchema = z
+  .strictObject({ part: z.int().min(1).max(10_000), etag: z.string() })
+  .meta({ examples: [{ part: 1, etag: "5d41402abc4b2a76b9719d911017c592" }] });
+export const uploadBegunSchema = z
+  .strictObject({ uploadId: z.string() })
+  .meta({ examples: [{ uploadId: EXAMPLE.id }] });
+export const uploadedSchema = z
+  .strictObject({
+    path: filePathSchema,
+    sizeBytes: sizeSchema,
+    sha256: sha256Schema,
+  })
+  .meta({
+    examples: [{ path: "boot/linux", sizeBytes: 8_000_000, sha256: EXAMPLE.sha256 }],
+  });
+export const uploadsSchema = z
+  .strictObject({
+    items: z.array(z.strictObject({ uploadId: z.string(), startedAt: instantSchema })),
+  })
+  .meta({
+    examples: [{ items: [{ uploadId: EXAMPLE.id, startedAt: EXAMPLE.instant }] }],
+  });
+export const uploadSchema = z
+  .strictObject({
+    uploadId: z.string(),
+    parts: z.array(partSchema.extend({ sizeBytes: sizeSchema })),
+  })
+  .meta({
+    examples: [
+      {
+        uploadId: EXAMPLE.id,
+        parts: [{ part: 1, etag: "5d41402abc4b2a76b9719d911017c592", sizeBytes: 8_000_000 }],
+      },
+    ],
+  });
 
 export const bootFileSchema = z
   .strictObject({ name: z.string(), sizeBytes: sizeSchema, updatedAt: instantSchema })
-  .meta({ id: "BootFile" });
-export const bootFileListSchema = z.strictObject({ items: z.array(bootFileSchema) });
+  .meta({
+    id: "BootFile",
+    examples: [{ name: "snponly.efi", sizeBytes: 173_792, updatedAt: EXAMPLE.instant }],
+  });
+export const bootFileListSchema = z.strictObject({ items: z.array(bootFileSchema) }).meta({
+  examples: [{ items: [{ name: "snponly.efi", sizeBytes: 173_792, updatedAt: EXAMPLE.instant }] }],
+});

@@ -1,20 +1,30 @@
 import * as z from "zod";
 import { machineSchema as machineInputSchema, nameSchema, variableValueSchema } from "../../schemas.ts";
 import { problemSchema } from "./problem.ts";
-import { idSchema, macSchema, pageOf, revisionSchema } from "./values.ts";
+import { EXAMPLE, idSchema, macSchema, pageOf, revisionSchema } from "./values.ts";
 
+const exampleMachine = {
+  id: EXAMPLE.id,
+  name: "node1",
+  macs: ["52:54:00:00:00:01"],
+  profile: "debian-12",
+  variables: { disk: "/dev/sda" },
+  labels: { rack: "a1" },
+};
 export const machineSchema = machineInputSchema
   .extend({
     id: idSchema.meta({ description: "Immutable: a NIC swap or a new name keeps the history" }),
     name: nameSchema,
     macs: z.array(macSchema),
   })
-  .meta({ id: "Machine" });
+  .meta({ id: "Machine", examples: [exampleMachine] });
 export const machinePageSchema = pageOf(machineSchema);
-export const changedMachinesSchema = z.strictObject({
-  items: z.array(machineSchema).meta({ description: "Those that were put" }),
-  deleted: z.int(),
-});
+export const changedMachinesSchema = z
+  .strictObject({
+    items: z.array(machineSchema).meta({ description: "Those that were put" }),
+    deleted: z.int(),
+  })
+  .meta({ examples: [{ items: [exampleMachine], deleted: 1 }] });
 
 const fieldErrorsSchema = problemSchema.shape.errors.unwrap();
 const sourceSchema = z.enum(["default", "site", "profile", "machine", "order"]);
@@ -49,4 +59,34 @@ export const previewSchema = z
       }),
     ),
   })
-  .meta({ id: "Preview" });
+  .meta({
+    id: "Preview",
+    examples: [
+      {
+        machine: { id: EXAMPLE.id, name: "node1" },
+        attempt: null,
+        profile: { name: "debian-12", revision: EXAMPLE.revision },
+        script: "#!ipxe\n…",
+        problems: [],
+        answers: {
+          "preseed.cfg": {
+            template: "debian",
+            revision: EXAMPLE.revision,
+            lifetime: "once",
+            text: "d-i passwd/root-password-crypted password masked-rootHash\n",
+            problems: [],
+            variables: [
+              {
+                name: "disk",
+                value: "/dev/sda",
+                source: "machine",
+                overridden: ["profile"],
+                declared: true,
+                problem: null,
+              },
+            ],
+          },
+        },
+      },
+    ],
+  });

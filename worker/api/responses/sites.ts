@@ -1,10 +1,24 @@
 import * as z from "zod";
 import { nameSchema, siteSettingsSchema } from "../../schemas.ts";
-import { idSchema, instantSchema, macSchema, pageOf } from "./values.ts";
+import { EXAMPLE, idSchema, instantSchema, macSchema, pageOf } from "./values.ts";
 
 export const siteSchema = siteSettingsSchema
   .extend({ id: idSchema.meta({ description: "Immutable" }), name: nameSchema })
-  .meta({ id: "Site" });
+  .meta({
+    id: "Site",
+    examples: [
+      {
+        id: EXAMPLE.id,
+        name: "lab",
+        bootWaitSeconds: 300,
+        variables: { timezone: "Etc/UTC" },
+        policy: "discover",
+        attestation: [{ cidr: "10.0.0.0/8", mode: "preferred" }],
+        armLimit: { machines: 25, windowMinutes: 60 },
+        directInstall: false,
+      },
+    ],
+  });
 export const sitePageSchema = pageOf(siteSchema);
 
 export const joinTokenSchema = z
@@ -12,7 +26,10 @@ export const joinTokenSchema = z
     token: z.string().meta({ description: "Joins one relay, once" }),
     expiresAt: instantSchema,
   })
-  .meta({ id: "JoinToken" });
+  .meta({
+    id: "JoinToken",
+    examples: [{ token: `pxj_${EXAMPLE.id}_${EXAMPLE.otherId}_${EXAMPLE.secret}`, expiresAt: EXAMPLE.later }],
+  });
 
 export const joinedRelaySchema = z
   .strictObject({
@@ -21,7 +38,17 @@ export const joinedRelaySchema = z
     relayId: idSchema,
     credential: z.string().meta({ description: "Shown this once" }),
   })
-  .meta({ id: "JoinedRelay" });
+  .meta({
+    id: "JoinedRelay",
+    examples: [
+      {
+        siteId: EXAMPLE.id,
+        siteName: "lab",
+        relayId: EXAMPLE.otherId,
+        credential: `pxr_${EXAMPLE.id}_${EXAMPLE.otherId}_${EXAMPLE.secret}`,
+      },
+    ],
+  });
 
 export const relaySchema = z
   .strictObject({
@@ -29,7 +56,10 @@ export const relaySchema = z
     joinedAt: instantSchema,
     lastSeenAt: instantSchema.nullable().meta({ description: "To the minute" }),
   })
-  .meta({ id: "Relay" });
+  .meta({
+    id: "Relay",
+    examples: [{ id: EXAMPLE.otherId, joinedAt: EXAMPLE.instant, lastSeenAt: EXAMPLE.later }],
+  });
 export const relayPageSchema = pageOf(relaySchema);
 
 const bootTokenMembers = {
@@ -38,10 +68,21 @@ const bootTokenMembers = {
   createdAt: instantSchema,
   lastUsedAt: instantSchema.nullable().meta({ description: "To the minute" }),
 };
-export const bootTokenPageSchema = pageOf(z.strictObject(bootTokenMembers).meta({ id: "BootToken" }));
+const exampleBootToken = {
+  id: EXAMPLE.otherId,
+  description: "rack a1",
+  createdAt: EXAMPLE.instant,
+  lastUsedAt: null,
+};
+export const bootTokenPageSchema = pageOf(
+  z.strictObject(bootTokenMembers).meta({ id: "BootToken", examples: [exampleBootToken] }),
+);
 export const newBootTokenSchema = z
   .strictObject({ ...bootTokenMembers, token: z.string().meta({ description: "Shown this once" }) })
-  .meta({ id: "NewBootToken" });
+  .meta({
+    id: "NewBootToken",
+    examples: [{ ...exampleBootToken, token: `pxb_${EXAMPLE.id}_${EXAMPLE.otherId}_${EXAMPLE.secret}` }],
+  });
 
 export const discoveredPageSchema = pageOf(
   z
@@ -55,5 +96,19 @@ export const discoveredPageSchema = pageOf(
       firstSeenAt: instantSchema,
       lastSeenAt: instantSchema,
     })
-    .meta({ id: "DiscoveredMachine", description: "What an unknown machine said of itself" }),
+    .meta({
+      id: "DiscoveredMachine",
+      description: "What an unknown machine said of itself",
+      examples: [
+        {
+          mac: "52:54:00:00:00:99",
+          ip: "192.168.77.60",
+          serial: "S1",
+          arch: "x86_64",
+          platform: "efi",
+          firstSeenAt: EXAMPLE.instant,
+          lastSeenAt: EXAMPLE.later,
+        },
+      ],
+    }),
 );
