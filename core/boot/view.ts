@@ -28,6 +28,7 @@ export function createView(boot: {
       name: machine.name,
       mac,
       macHexhyp: formatMacHexhyp(mac),
+      macBare: mac.replaceAll(":", ""),
       macs: machine.macs,
       uuid: machine.uuid,
       serial: machine.serial,

@@ -20,7 +20,7 @@ function valueOf({ type, pattern }: VariableDeclaration): fc.Arbitrary<VariableV
     case "string":
       return one;
     case "list":
-      return fc.array(one, { minLength: 1, maxLength: 4 });
+      return fc.array(one, { maxLength: 4 });
     case "number":
       return fc.integer({ min: 1, max: 4_094 });
     case "boolean":

@@ -30,6 +30,7 @@ export const SYSTEM_VIEW = {
     name: "web-1",
     mac: "52:54:00:12:34:56",
     macHexhyp: "52-54-00-12-34-56",
+    macBare: "525400123456",
     macs: ["52:54:00:12:34:56"],
     uuid: "4c4c4544-0000-2010-8020-80c04f202020",
     serial: "ABC123",
