@@ -15,6 +15,7 @@ import type { Origin } from "./origin.ts";
 import { createPrefetcher } from "./prefetch.ts";
 import { createReceiver } from "./receive.ts";
 import { createSlots } from "./slots.ts";
+import { createThrottle } from "./throttle.ts";
 
 /**
  * What a signed URL stands for:
@@ -86,6 +87,7 @@ export async function createImageCache(options: ImageCacheOptions): Promise<Imag
   let diskFullUntil = Number.NEGATIVE_INFINITY;
 
   const receiver = createReceiver({
+    throttle: createThrottle(config.maxRate, () => performance.now()),
     origin,
     onBytes: (count) => (counters.originBytes += count),
     onRetry(object, reason) {

@@ -5,9 +5,11 @@ import { IMAGE_CHUNK_BYTES } from "../../core/relay-protocol/image-manifest.ts";
 import { ImageError } from "./errors.ts";
 import { countChunks, endOfChunk, type ImageObject } from "./image-object.ts";
 import type { Origin } from "./origin.ts";
+import type { Throttle } from "./throttle.ts";
 
 export type ReceiveOptions = {
   readonly origin: Origin;
+  readonly throttle: Throttle;
   /** Told the bytes as they arrive, before they are verified. */
   readonly onBytes: (count: number) => void;
   /** Told why a connection or a chunk was not good; it is tried again. */
@@ -57,6 +59,7 @@ const LONGEST_PAUSE_MS = 5000;
 /** Creates the receiver: it resumes by Range what breaks off, with growing pauses. */
 export function createReceiver({
   origin,
+  throttle,
   onBytes,
   onRetry,
   patienceMs = PATIENCE_MS,
@@ -77,6 +80,7 @@ export function createReceiver({
       try {
         const response = await origin.open(object, position, end, signal);
         for await (const piece of response as AsyncIterable<Buffer>) {
+          await throttle(piece.length, signal);
           progressAt = performance.now();
           failures = 0;
           onBytes(piece.length);

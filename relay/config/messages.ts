@@ -17,7 +17,7 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
   tftp: ["root", "port"],
   http: ["port", "maxRate", "maxRatePerClient"],
   bootFiles: FIRMWARE_CLASSES,
-  cache: ["maxBytes", "prefetch"],
+  cache: ["maxBytes", "maxRate", "prefetch"],
   log: ["level", "format"],
 };
 

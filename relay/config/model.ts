@@ -32,6 +32,8 @@ export type HttpConfig = {
 export type CacheConfig = {
   /** Of the disk; the least recently used files give way. */
   readonly maxBytes: number;
+  /** Of the downloads from the control plane together, a second; `null`: as fast as it goes. */
+  readonly maxRate: number | null;
   /** Whether files of active orders are fetched before a machine asks for them. */
   readonly prefetch: boolean;
 };

@@ -91,7 +91,11 @@ export const relayConfigSchema = z.strictObject({
     .prefault({}),
   bootFiles: bootFiles.prefault({}),
   cache: z
-    .strictObject({ maxBytes: byteSize.prefault("50GiB"), prefetch: z.boolean().default(true) })
+    .strictObject({
+      maxBytes: byteSize.prefault("50GiB"),
+      maxRate: byteRate.nullable().default(null),
+      prefetch: z.boolean().default(true),
+    })
     .prefault({}),
   log: z
     .strictObject({

@@ -1,5 +1,5 @@
 import type { Ipv4 } from "../../core/addresses.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "../token-bucket.ts";
 
 export type PacerOptions = {
   /** Of all clients together; `null`: as fast as it goes. */

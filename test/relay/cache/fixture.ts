@@ -147,6 +147,7 @@ export type CacheOptions = {
   origin?: FakeOrigin;
   stateDir?: string;
   maxBytes?: number;
+  maxRate?: number;
   prefetch?: PrefetchFile[];
 };
 
@@ -166,7 +167,11 @@ export async function startCache(options: CacheOptions = {}): Promise<CacheUnder
   const cache = await startImageCache({
     config: {
       stateDir,
-      cache: { maxBytes: options.maxBytes ?? 1024 * MIB, prefetch: true },
+      cache: {
+        maxBytes: options.maxBytes ?? 1024 * MIB,
+        maxRate: options.maxRate ?? null,
+        prefetch: true,
+      },
       controlPlane: { decisionSeconds: 3, url: origin.url },
     },
     credentials: { credential: "pxr_x", siteId: SITE_ID },

@@ -20,6 +20,9 @@ function wanted(origin: FakeOrigin, path: string): PrefetchFile {
   return { image: "debian-12", revision: REVISION, path, sizeBytes, sha256 };
 }
 
+/** On a machine that has other things to do. */
+const PATIENT = { timeout: 15_000 };
+
 const kept = (stateDir: string): Promise<string[]> => readdir(join(stateDir, "cache/objects"));
 
 test("what an order will need is here before a machine asks, also of a file without chunks", async () => {
@@ -43,13 +46,16 @@ test("it gives way to a machine that waits for another file, and goes on afterwa
   const now = addFile(relay.origin, "now", patterned(2 * MIB, 2));
   relay.origin.rate = 2 * MIB;
   relay.cache.prefetch([wanted(relay.origin, "later")]);
-  await vi.waitFor(() => expect(relay.origin.sentBytes).toBeGreaterThan(1.5 * MIB));
+  await vi.waitFor(() => expect(relay.origin.sentBytes).toBeGreaterThan(1.5 * MIB), PATIENT);
   relay.origin.rate = MIB;
   const downloading = download(await relay.sign("now"));
-  await vi.waitFor(() => expect(relay.origin.requests.map(({ path }) => path)).toEqual(["later", "now"]));
+  await vi.waitFor(
+    () => expect(relay.origin.requests.map(({ path }) => path)).toEqual(["later", "now"]),
+    PATIENT,
+  );
   expect((await downloading).body.equals(now)).toBe(true);
   relay.origin.rate = 0;
-  await vi.waitFor(() => expect(relay.cache.stats().objects).toBe(2));
+  await vi.waitFor(() => expect(relay.cache.stats().objects).toBe(2), PATIENT);
   expect((await download(await relay.sign("later"))).body.equals(later)).toBe(true);
   const [, , resumed] = relay.origin.requests;
   expect(resumed).toMatchObject({ path: "later", range: expect.stringMatching(/^bytes=[1-9]\d*-/) });

@@ -65,7 +65,7 @@ describe("a configuration that is right", () => {
         "efi-loongarch64": ["ipxe-loong64.efi"],
         "raspberry-pi": ["bootcode.bin", "start4.elf", "config.txt"],
       },
-      cache: { maxBytes: 50 * 1024 ** 3, prefetch: true },
+      cache: { maxBytes: 50 * 1024 ** 3, maxRate: null, prefetch: true },
       log: { level: "info", format: "json" },
     });
   });
@@ -78,10 +78,10 @@ describe("a configuration that is right", () => {
     ["512B", 512],
   ])("a size of %s is %i bytes", (text, bytes) => {
     const { cache } = parseRelayConfig(
-      `${MINIMAL}cache: { maxBytes: ${text}, prefetch: false }\n`,
+      `${MINIMAL}cache: { maxBytes: ${text}, maxRate: 20Mbit/s, prefetch: false }\n`,
       "relay.yaml",
     );
-    expect(cache).toEqual({ maxBytes: bytes, prefetch: false });
+    expect(cache).toEqual({ maxBytes: bytes, maxRate: 2_500_000, prefetch: false });
   });
 
   test.each(["50GB", "-1", "lots", "[1]", "GiB"])("a size of %s is none", (text) => {
