@@ -1,17 +1,26 @@
 import type { SiteSnapshot } from "../../relay/dhcp/reservations.ts";
 import { createDhcpServer } from "../../relay/dhcp/server.ts";
+import { createJournal } from "../../relay/journal/journal.ts";
 import { LeaseStore } from "../../relay/leases/lease-store.ts";
+import { createLog } from "../../relay/log.ts";
 import { readInterface } from "../../relay/net/interfaces.ts";
 import { serverConfig } from "../../test/relay/dhcp/support/server-config.ts";
 import { MACHINES } from "./machines.ts";
 
 /**
- * The relay's DHCP server alone, leases durable and probing on. Arguments: the
- * interface, the range's ends, the leases' file. Writes its counters and its
- * memory on SIGUSR2, and `ready`. It knows the machines of `machines.ts`.
+ * The relay's DHCP server, leases durable, probing on, events journalled as in
+ * the relay. Arguments: the interface, the range's ends, the leases' file.
+ * Writes its counters and its memory on SIGUSR2, and `ready`. It knows the
+ * machines of `machines.ts`.
  */
 const [device = "", first = "", last = "", file = ""] = process.argv.slice(2);
 const site: SiteSnapshot = { site: { id: "s1", name: "bench", bootWaitSeconds: 300 }, machines: MACHINES };
+const log = createLog({ level: "error", format: "json" });
+const journal = createJournal({
+  file: `${file}-journal`,
+  deliver: () => Promise.resolve({ kind: "delivered", rejected: [] }),
+  log,
+});
 const server = createDhcpServer({
   config: serverConfig({ ranges: [[first, last]], probe: true, leasesPerPort: 1_000_000 }),
   interface: readInterface(device),
@@ -20,8 +29,8 @@ const server = createDhcpServer({
   bootFileAvailable: () => true,
   leases: new LeaseStore({ path: file, now: Date.now }),
   site: () => site,
-  onEvent: () => undefined,
-  log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: console.error },
+  onEvent: journal.sink,
+  log,
   now: Date.now,
 });
 await server.start();
