@@ -34,6 +34,7 @@ const MAX_DATAGRAM_BYTES = 65_536;
 
 /** Decisions that wait for the disk; with more than this nothing else is decided until it has them. */
 const MAX_UNCOMMITTED = 4096;
+const MAX_ACKNOWLEDGED_A_TURN = 64;
 
 type Decided = readonly [Arrival, Outcome];
 
@@ -55,7 +56,8 @@ export class Exchange {
   readonly #reply = new Uint8Array(MAX_DATAGRAM_BYTES);
   #scheduled = false;
   #uncommitted = 0;
-  #waitsForDisk = false;
+  /** What the disk has: to be concluded. */
+  #durable: Decided[] = [];
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -68,14 +70,13 @@ export class Exchange {
     const { stats, now } = this.#options;
     stats.received += 1;
     stats.overflowed += this.#inbox.push({ bytes, service, source, at: now() });
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(this.#turn);
+    this.#schedule();
   }
 
   /** Drops what was received but not answered yet. */
   clear(): void {
     this.#inbox.clear();
+    this.#durable = [];
   }
 
   /** Counts and logs a failure of the surroundings. */
@@ -88,15 +89,32 @@ export class Exchange {
     log.error({ interface: device, err: error, failed: stats.failed }, message);
   }
 
+  /** A little of each: what else the relay does goes on in between, and no receiver is flooded with replies. */
   readonly #turn = (): void => {
-    if (this.#uncommitted > MAX_UNCOMMITTED) {
-      this.#waitsForDisk = true;
-      return;
-    }
-    this.#answer();
-    this.#scheduled = !this.#inbox.isEmpty;
-    if (this.#scheduled) setImmediate(this.#turn);
+    this.#scheduled = false;
+    this.#acknowledge();
+    const isDiskBehind = this.#uncommitted > MAX_UNCOMMITTED;
+    if (!isDiskBehind) this.#answer();
+    this.#options.flush();
+    // What waits for the disk brings a turn by itself.
+    if (this.#durable.length > 0 || !(this.#inbox.isEmpty || isDiskBehind)) this.#schedule();
   };
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  #acknowledge(): void {
+    for (const [arrival, outcome] of this.#durable.splice(0, MAX_ACKNOWLEDGED_A_TURN)) {
+      try {
+        this.#conclude(arrival, outcome);
+      } catch (error) {
+        this.fail(error, "a packet could not be handled");
+      }
+    }
+  }
 
   #answer(): void {
     const { stats, now } = this.#options;
@@ -114,32 +132,17 @@ export class Exchange {
         this.fail(error, "a packet could not be handled");
       }
     }
-    this.#options.flush();
-    if (toCommit.length > 0) void this.#concludeWhenDurable(toCommit);
+    if (toCommit.length > 0) void this.#makeDurable(toCommit);
   }
 
   /** Never rejects. */
-  async #concludeWhenDurable(decided: readonly Decided[]): Promise<void> {
-    const { stats, flush } = this.#options;
+  async #makeDurable(decided: readonly Decided[]): Promise<void> {
     this.#uncommitted += decided.length;
-    const durable = await this.commit();
+    const isDurable = await this.commit();
     this.#uncommitted -= decided.length;
-    if (this.#waitsForDisk) {
-      this.#waitsForDisk = false;
-      setImmediate(this.#turn);
-    }
-    if (!durable) {
-      stats.failed += decided.length;
-      return;
-    }
-    for (const [arrival, outcome] of decided) {
-      try {
-        this.#conclude(arrival, outcome);
-      } catch (error) {
-        this.fail(error, "a packet could not be handled");
-      }
-    }
-    flush();
+    if (isDurable) this.#durable.push(...decided);
+    else this.#options.stats.failed += decided.length;
+    this.#schedule();
   }
 
   /** Makes what is staged durable; false if the disk did not take it. Never rejects. */

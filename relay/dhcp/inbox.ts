@@ -26,7 +26,7 @@ const MAX_WAIT_MS = 500;
 
 /** Most of one turn: the socket must be read again before it overflows. */
 const MAX_DISCOVERS_A_TURN = 64;
-const MAX_OTHERS_A_TURN = 256;
+const MAX_OTHERS_A_TURN = 64;
 
 const OPTIONS_AT = 240;
 
