@@ -159,8 +159,18 @@ function describeProblems(operation: Operation, problem: Json): Json {
 /** Collects schemas that have an `id`; whoever uses one gets a reference. */
 class Components {
   readonly schemas: Record<string, Json> = {};
+  /** Most are used by several operations, and making them is what the document costs. */
+  private readonly made = { input: new Map<z.ZodType, Json>(), output: new Map<z.ZodType, Json>() };
 
   add(schema: z.ZodType, io: "input" | "output"): Json {
+    const known = this.made[io].get(schema);
+    if (known !== undefined) return known;
+    const json = this.make(schema, io);
+    this.made[io].set(schema, json);
+    return json;
+  }
+
+  private make(schema: z.ZodType, io: "input" | "output"): Json {
     const text = JSON.stringify(z.toJSONSchema(schema, { io }));
     const json = JSON.parse(text.replaceAll('"#/$defs/', '"#/components/schemas/')) as Json;
     const { $schema: _, $defs, ...root } = json;
