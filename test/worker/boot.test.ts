@@ -242,6 +242,27 @@ describe("arming", () => {
     expect((await relay.ask(MAC, "GET", `/a/${capability}/answer.sh`)).text).toContain("canary-8c1f");
   });
 
+  test("and a site that lost a variable since keeps the machine waiting, and says what is missing", async () => {
+    const text = "---\nkind: shell\ndescription: x\n---\necho {{machine.name}} {{greeting}}\n";
+    await done("PUT", "/templates/answer", { text });
+    await done("PUT", "/sites/lab", { variables: { greeting: "hello" } });
+    await arm();
+    await done("PUT", "/sites/lab", {});
+    const answer = `/a/${capabilityOf(await relay.script(MAC))}/answer.sh`;
+    expect((await relay.ask(MAC, "GET", answer)).status).toBe(503);
+    const { items } = await done("GET", "/sites/lab/machines/node1/timeline");
+    expect(items.at(-1)).toMatchObject({
+      name: "refused",
+      detail: {
+        reason: "does-not-render",
+        message: "answer:5:23: variable greeting resolves to nothing",
+      },
+    });
+    expect((await done("GET", "/sites/lab/machines/node1/attempts")).items[0].state).toBe("booting");
+    await done("PUT", "/sites/lab", { variables: { greeting: "hello" } });
+    expect((await relay.ask(MAC, "GET", answer)).text).toBe("echo 'node1' 'hello'\n");
+  });
+
   test("is refused where the answer could not be rendered, with every place", async () => {
     await done("PUT", "/templates/answer", {
       text: "---\nkind: shell\ndescription: x\n---\n{{diskSerial}}\n{{machine.rack}}\n",

@@ -14,7 +14,10 @@ import { findMachine } from "./machines.ts";
 import { siteIdentity } from "./meta.ts";
 import { passTime } from "./orders.ts";
 import type { Pinned } from "./pinned.ts";
-import { renderAnswer, sealedSecretsOf, viewOf } from "./render.ts";
+import { findProblems, renderAnswer, sealedSecretsOf, viewOf } from "./render.ts";
+
+/** Of what an event says of a template that does not render. */
+const MAX_MESSAGE_LENGTH = 1_000;
 
 /** How an installer asks for one of its answers. */
 export type AnswerRequest = {
@@ -86,6 +89,10 @@ export function openAnswer(
     note(attempt, reason);
     return { kind: "refused" };
   };
+  const giveUp = (attempt: Attempt, reason: string, message: string): AnswerOutcome => {
+    note(attempt, reason, { message });
+    return { kind: "unavailable" };
+  };
 
   const found = findByCapability(sql, request.secretHash);
   if (found === null || origin === null) return refuse(null, "unknown-capability");
@@ -114,28 +121,32 @@ export function openAnswer(
   }
 
   if (!context.inputs.secrets.ok) {
-    note(attempt, "secret-unreadable", { message: context.inputs.secrets.problem.detail });
-    return { kind: "unavailable" };
+    return giveUp(attempt, "secret-unreadable", context.inputs.secrets.problem.detail);
   }
   const secrets = context.inputs.secrets.value;
-  const text =
-    request.file === COMMIT_FILE
-      ? "committed\n"
-      : renderAnswer(
-          pinned,
-          file.template,
-          viewOf({
-            machine,
-            mac: observedMac,
-            site,
-            attemptId: attempt.id,
-            capability: request.capability,
-            baseUrl: request.baseUrl,
-            pinned,
-            secrets,
-            treePath,
-          }),
-        );
+  const view = viewOf({
+    machine,
+    mac: observedMac,
+    site,
+    attemptId: attempt.id,
+    capability: request.capability,
+    baseUrl: request.baseUrl,
+    pinned,
+    secrets,
+    treePath,
+  });
+  let text = "committed\n";
+  // It did when it was armed; the site's variables may be others by now.
+  const problems = findProblems(() => {
+    if (request.file !== COMMIT_FILE) text = renderAnswer(pinned, file.template, view);
+    return [];
+  });
+  if (problems.length > 0) {
+    const said = problems.map(
+      ({ line, column, message }) => `${file.template}:${line}:${column}: ${message}`,
+    );
+    return giveUp(attempt, "does-not-render", said.join("; ").slice(0, MAX_MESSAGE_LENGTH));
+  }
   saveAttempt(sql, decision.attempt);
   if (request.commits) noteServed(sql, decision.attempt, request.file, now);
   const detail = { file: request.file, ...(direct && { via: "direct" }) };
