@@ -19,7 +19,7 @@ import { serveHeldAnswer, type HeldAnswerOptions } from "./held-answer.ts";
 import type { ServeCallback } from "./held-callback.ts";
 import { redactTarget } from "./redact.ts";
 import { MAX_BODY_BYTES } from "./request-body.ts";
-import { isAmbiguous } from "./request-head.ts";
+import { hasTooManyFields, isAmbiguous } from "./request-head.ts";
 import { routeRequest } from "./route.ts";
 
 export type RequestHandlerOptions = {
@@ -95,6 +95,7 @@ async function answerRequest(
   response: ServerResponse,
   observation: Observation,
 ): Promise<Answer> {
+  if (hasTooManyFields(request)) return refuse(response, 431);
   if (isAmbiguous(request)) return refuse(response, 400);
   if (isLoop(request.headers)) return refuse(response, 508);
   const route = routeRequest(request.method!, request.url!);
@@ -141,6 +142,7 @@ const REFUSALS = {
   404: "not found\n",
   405: "method not allowed\n",
   413: "the body is too large\n",
+  431: "too many header fields\n",
   508: "this request comes from a relay: controlPlane.url leads back to one\n",
 };
 

@@ -1,5 +1,13 @@
 import type { IncomingMessage } from "node:http";
 
+/** Far more than boot firmware and installers send. */
+const MAX_FIELDS = 64;
+
+/** Whether a request has more header fields than are looked at. */
+export function hasTooManyFields({ rawHeaders }: IncomingMessage): boolean {
+  return rawHeaders.length > 2 * MAX_FIELDS;
+}
+
 /** Fields that frame or address a message: a second one makes it two messages in one. */
 const SINGLE = ["host", "content-length", "transfer-encoding"] as const;
 

@@ -87,7 +87,8 @@ function configureServer(
     if (untold === undefined) return;
     log.warn({ interface: interfaceName, client, untold }, "a connection was refused: there are too many");
   });
-  server.maxHeadersCount = 64;
+  // node:http drops those beyond without a word: the handler must see that there are too many.
+  server.maxHeadersCount = 1000;
   server.on("checkContinue", (request, response) => {
     // One that announces too much is answered without having to send it.
     if (Number(request.headers["content-length"] ?? 0) <= MAX_BODY_BYTES) response.writeContinue();

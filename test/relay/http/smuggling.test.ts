@@ -103,6 +103,15 @@ describe("a message that could be read as two is refused, with what follows on i
     expect(reached).toEqual([]);
   });
 
+  test.each([
+    [64, "200"],
+    [65, "431"],
+  ])("%i header fields: %s", async (count, status) => {
+    const fields = Array.from({ length: count - 2 }, (_, at) => `X-${at}: a\r\n`).join("");
+    expect(await statusesOf(`${GET}Host: r\r\nConnection: close\r\n${fields}\r\n`)).toEqual([status]);
+    expect(reached).toHaveLength(status === "200" ? 1 : 0);
+  });
+
   test("an expectation that is not known: 417", async () => {
     const head = `${POST}Expect: tea\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
     expect(await statusesOf(head)).toEqual(["417"]);
