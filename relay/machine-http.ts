@@ -26,7 +26,7 @@ export type MachineHttpOptions = {
   /** Asks the control plane for anything, to learn whether it can be reached. */
   readonly probe: () => void;
   readonly lastGood: LastGoodStore;
-  readonly images: Pick<ImageCache, "resolve" | "open">;
+  readonly images: Pick<ImageCache, "resolve" | "held" | "open">;
   readonly journal: Pick<Journal, "sink" | "hasCallbacks" | "recordCallback">;
   readonly fileRoot: FileRoot;
   readonly gate: Gate;

@@ -9,6 +9,8 @@ import type { Slots } from "./slots.ts";
 export type CachedObject = {
   /** All of it is here. */
   readonly isWhole: boolean;
+  /** All of it, verified, where it is small enough to be held and was read before. */
+  readonly content: Uint8Array | undefined;
   /**
    * Reads bytes from `position` on, and waits for them where they are not here
    * yet: at least one, at most `into.length` and none behind `last`.
@@ -70,6 +72,9 @@ export function createCachedObject(options: CachedObjectOptions): CachedObject {
   return {
     get isWhole() {
       return file.isWhole || file.isCommitted;
+    },
+    get content() {
+      return content;
     },
     async read(into, position, last) {
       const chunk = Math.floor(position / IMAGE_CHUNK_BYTES);

@@ -25,7 +25,10 @@ export type GrantsOptions = {
 };
 
 /** Whether a URL grants an image's file, without the WAN. */
-export type Grants = { check(target: string): Promise<GrantVerdict> };
+export type Grants = {
+  /** At once, and with the same object each time, for a URL that was good before. */
+  check(target: string): GrantVerdict | Promise<GrantVerdict>;
+};
 
 const REFUSED = { kind: "refused" } as const;
 const CLOCK_SKEW_SECONDS = 60;
@@ -86,7 +89,7 @@ export function createGrants({ siteId, keys, refreshKeys, now }: GrantsOptions):
   }
 
   return {
-    async check(target) {
+    check(target) {
       currentKeys();
       const good = known.get(target);
       if (good === undefined) return verify(target);

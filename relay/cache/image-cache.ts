@@ -5,7 +5,7 @@ import type { PrefetchFile } from "../../core/relay-protocol/state.ts";
 import { createEventSampler } from "../http/event-sampler.ts";
 import type { CacheConfig } from "../config/model.ts";
 import { CacheDiskError, isDiskFull } from "./errors.ts";
-import type { Grants } from "./grants.ts";
+import type { GrantedFile, Grants } from "./grants.ts";
 import type { ImageObject } from "./image-object.ts";
 import { openImageReader, type ImageReader } from "./image-reader.ts";
 import type { Manifests } from "./manifests.ts";
@@ -50,6 +50,8 @@ export type ImageCacheStats = {
 export type ImageCache = {
   /** Checks `/i/…?exp&kid&sig` or `/t/EXP.KID.SIG/…`, and looks up what it grants. Never throws. */
   resolve(target: string): Promise<Resolution>;
+  /** All of a small object that was read lately: verified, and a hit. */
+  held(object: ImageObject): Uint8Array | undefined;
   /** Opens an object to be read in any order; bytes come as soon as they are verified. */
   open(object: ImageObject): ImageReader;
   /** Replaces the list of files to have before they are asked for. */
@@ -82,6 +84,8 @@ export async function createImageCache(options: ImageCacheOptions): Promise<Imag
   const counters = { hits: 0, fills: 0, passed: 0, servedBytes: 0, originBytes: 0, retries: 0 };
   const slots = createSlots(MAX_TRANSFERS);
   const report = createReporter(options);
+  /** What URLs that are known to be good stand for. */
+  const found = new WeakMap<GrantedFile, Resolution>();
   /** Readers of objects that are not here whole. */
   let waiting = 0;
   let diskFullUntil = Number.NEGATIVE_INFINITY;
@@ -147,7 +151,19 @@ export async function createImageCache(options: ImageCacheOptions): Promise<Imag
   return {
     async resolve(target) {
       const verdict = await grants.check(target);
-      return verdict.kind === "refused" ? verdict : find(verdict.image, verdict.revision, verdict.path);
+      if (verdict.kind === "refused") return verdict;
+      const known = found.get(verdict);
+      if (known !== undefined) return known;
+      const resolution = await find(verdict.image, verdict.revision, verdict.path);
+      if (resolution.kind === "object") found.set(verdict, resolution);
+      return resolution;
+    },
+    held(object) {
+      const content = objects?.contentOf(object);
+      if (content === undefined) return undefined;
+      counters.hits++;
+      counters.servedBytes += content.length;
+      return content;
     },
     open: (object) =>
       openImageReader({

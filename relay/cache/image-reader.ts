@@ -40,10 +40,10 @@ type ImageReaderOptions = {
 /** Opens a reader; a disk that fails under it is done without, from the byte on where it failed. */
 export function openImageReader(options: ImageReaderOptions): ImageReader {
   const { object, receiver, acquire, onDiskError } = options;
-  const closed = Promise.withResolvers<never>();
-  // Nobody may be reading when it is closed.
-  closed.promise.catch(() => undefined);
   let isClosed = false;
+  /** Ends the read that waits. */
+  let interrupt: ((reason: ImageError) => void) | undefined;
+  let learning: AbortController | undefined;
   let source: ImageSource | undefined;
   let lease: Lease | undefined;
   let uncached: UncachedReader | undefined;
@@ -60,7 +60,7 @@ export function openImageReader(options: ImageReaderOptions): ImageReader {
     const acquired = await acquire();
     if (isClosed) {
       acquired?.release();
-      throw new ImageError("closed", "the reader was closed");
+      throw closedError();
     }
     if (acquired === undefined) return openUncached();
     lease = acquired;
@@ -70,10 +70,9 @@ export function openImageReader(options: ImageReaderOptions): ImageReader {
 
   async function openUncached(): Promise<UncachedReader> {
     note("origin");
-    const stopping = new AbortController();
-    void closed.promise.catch(() => stopping.abort());
+    learning = new AbortController();
     const hashes =
-      knownChunks(object) ?? (await receiver.learn(object, async () => undefined, stopping.signal));
+      knownChunks(object) ?? (await receiver.learn(object, async () => undefined, learning.signal));
     uncached = createUncachedReader(object, hashes, receiver);
     if (isClosed) uncached.close();
     return uncached;
@@ -99,18 +98,26 @@ export function openImageReader(options: ImageReaderOptions): ImageReader {
       return source;
     },
     async read(into, position, last) {
-      if (isClosed) throw new ImageError("closed", "the reader was closed");
+      if (isClosed) throw closedError();
+      const closed = Promise.withResolvers<never>();
+      interrupt = closed.reject;
       const length = await Promise.race([readOnce(into, position, last), closed.promise]);
+      interrupt = undefined;
       options.onServed(length);
       return length;
     },
     close() {
       if (isClosed) return;
       isClosed = true;
-      closed.reject(new ImageError("closed", "the reader was closed"));
+      interrupt?.(closedError());
+      learning?.abort();
       lease?.release();
       uncached?.close();
       options.onClosed(source);
     },
   };
+}
+
+function closedError(): ImageError {
+  return new ImageError("closed", "the reader was closed");
 }

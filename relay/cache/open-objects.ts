@@ -24,6 +24,8 @@ export type OpenObjects = {
    * @throws CacheDiskError; ImageError, where its hashes have to be learnt first
    */
   acquire(object: ImageObject): Promise<Lease | undefined>;
+  /** What is held in memory of an object that is open; counts as a use of it. */
+  contentOf(object: ImageObject): Uint8Array | undefined;
   close(): Promise<void>;
 };
 
@@ -42,6 +44,7 @@ type Entry = {
   readonly object: ImageObject;
   readonly opening: Promise<CachedObject | undefined>;
   readonly stopping: AbortController;
+  opened: CachedObject | undefined;
   users: number;
   linger: NodeJS.Timeout | undefined;
   isBroken: boolean;
@@ -67,13 +70,21 @@ export function createOpenObjects(options: OpenObjectsOptions): OpenObjects {
   function begin(object: ImageObject): Entry {
     const stopping = new AbortController();
     const opening = openObject(object, stopping.signal);
-    const entry: Entry = { object, opening, stopping, users: 0, linger: undefined, isBroken: false };
+    const entry: Entry = {
+      object,
+      opening,
+      stopping,
+      opened: undefined,
+      users: 0,
+      linger: undefined,
+      isBroken: false,
+    };
     entries.set(object.sha256, entry);
     const forget = (): void => {
       if (entries.get(object.sha256) === entry) entries.delete(object.sha256);
     };
     // Who waits for it is told; the next one tries again.
-    opening.then((cached) => cached === undefined && forget(), forget);
+    opening.then((cached) => (cached === undefined ? forget() : (entry.opened = cached)), forget);
     return entry;
   }
 
@@ -134,9 +145,13 @@ export function createOpenObjects(options: OpenObjectsOptions): OpenObjects {
       void entry.opening.then((cached) => cached?.pause()).catch(() => undefined);
     }, lingerMs);
     entry.linger.unref();
-    // To the end: it was used last.
+    markUsed(entry);
+    if (entries.size > MAX_IDLE) void closeIdle(Infinity, MAX_IDLE);
+  }
+
+  /** To the end: those idle for longest go first. */
+  function markUsed(entry: Entry): void {
     if (entries.delete(entry.object.sha256)) entries.set(entry.object.sha256, entry);
-    void closeIdle(Infinity, MAX_IDLE);
   }
 
   /** Closes at most `count` idle ones, and leaves `keep`; resolves to whether there were any. */
@@ -207,6 +222,12 @@ export function createOpenObjects(options: OpenObjectsOptions): OpenObjects {
         releaseOnce();
         throw error;
       }
+    },
+    contentOf({ sha256 }) {
+      const entry = entries.get(sha256);
+      const content = entry?.opened?.content;
+      if (entry !== undefined && content !== undefined) markUsed(entry);
+      return content;
     },
     async close() {
       const all = [...entries.values()];

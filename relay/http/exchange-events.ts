@@ -2,16 +2,20 @@ import type { Logger } from "pino";
 
 import type { EventDetail, EventSink, ObservedClient } from "../../core/relay-protocol/events.ts";
 import type { Answer } from "./answer.ts";
+import type { Ipv4 } from "../../core/addresses.ts";
 import { createEventSampler } from "./event-sampler.ts";
+import { redactTarget } from "./redact.ts";
 
 const MAX_REASON_LENGTH = 300;
 
 /** A request and how it ended. */
 type FinishedExchange = {
   readonly method: string;
-  /** Redacted. */
-  readonly path: string;
-  readonly client: ObservedClient;
+  /** As received: it is redacted here. */
+  readonly target: string;
+  readonly ip: Ipv4;
+  /** Told when it is wanted: not every exchange is reported. */
+  readonly client: () => ObservedClient;
   readonly status: number;
   readonly durationMs: number;
   /** Whether all of the answer left; else the client closed before. */
@@ -32,7 +36,7 @@ export function createExchangeReporter(sink: EventSink, log: Logger, now: () => 
   const files = createEventSampler({ now, perMinute: 60, maxKeys: 1000 });
   const failures = createEventSampler({ now, perMinute: 20, maxKeys: 1000 });
 
-  return ({ method, path, client, status, durationMs, complete, answer }) => {
+  return ({ method, target, ip, client, status, durationMs, complete, answer }) => {
     const { bytes, source } = answer;
     const why =
       answer.kind === "failed"
@@ -41,23 +45,24 @@ export function createExchangeReporter(sink: EventSink, log: Logger, now: () => 
           ? undefined
           : `the client left after ${bytes} bytes`;
     const reason = why?.slice(0, MAX_REASON_LENGTH);
-    log.debug(
-      { method, path, ip: client.ip, mac: client.mac, status, bytes, source, durationMs, reason },
-      "http",
-    );
+    if (log.isLevelEnabled("debug")) {
+      const path = redactTarget(target);
+      log.debug({ method, path, ip, mac: client().mac, status, bytes, source, durationMs, reason }, "http");
+    }
 
     const sampler =
       reason !== undefined ? failures : status >= 400 ? refusals : source !== undefined ? files : undefined;
-    const suppressed = sampler === undefined ? 0 : sampler.admit(client.ip);
+    const suppressed = sampler === undefined ? 0 : sampler.admit(ip);
     if (suppressed === undefined) return;
-    const about: EventDetail = { method, path, ip: client.ip };
+    const { mac } = client();
+    const about: EventDetail = { method, path: redactTarget(target), ip };
     if (suppressed > 0) about.suppressed = suppressed;
     if (reason === undefined) {
       const detail = { ...about, status, bytes, durationMs, ...(source !== undefined && { source }) };
-      sink({ mac: client.mac, stage: "http", name: "served", detail });
+      sink({ mac, stage: "http", name: "served", detail });
     } else {
-      log.warn({ ...about, mac: client.mac, reason }, "a request failed");
-      sink({ mac: client.mac, stage: "http", name: "failed", detail: { ...about, reason } });
+      log.warn({ ...about, mac, reason }, "a request failed");
+      sink({ mac, stage: "http", name: "failed", detail: { ...about, reason } });
     }
   };
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Logger } from "pino";
 
+import type { ObservedClient } from "../../core/relay-protocol/events.ts";
 import { renderStageOne } from "../../core/render/scripts/stage-one.ts";
 import type { FileRoot } from "../boot-files/file-root.ts";
 import type { ImageCache } from "../cache/image-cache.ts";
@@ -23,7 +24,7 @@ import { hasTooManyFields, isAmbiguous } from "./request-head.ts";
 import { routeRequest } from "./route.ts";
 
 export type RequestHandlerOptions = {
-  readonly images: Pick<ImageCache, "resolve" | "open">;
+  readonly images: Pick<ImageCache, "resolve" | "held" | "open">;
   readonly decider: Decider;
   readonly heldAnswers: HeldAnswerOptions;
   readonly serveCallback: ServeCallback;
@@ -70,17 +71,19 @@ async function serve(
     response.destroy();
     return;
   }
-  const client = options.observe(remoteAddress, interfaceName);
-  const baseUrl = `http://${localAddress}:${localPort}`;
-  const answer = await answerRequest(options, request, response, {
-    client,
-    baseUrl,
+  let observed: ObservedClient | undefined;
+  // Not for each of an installer's thousands of files: it asks the kernel.
+  const client = (): ObservedClient => (observed ??= options.observe(remoteAddress, interfaceName));
+  const answer = await answerRequest(options, request, response, () => ({
+    client: client(),
+    baseUrl: `http://${localAddress}:${localPort}`,
     httpVersion: request.httpVersion,
-  });
+  }));
   await closed;
   options.report({
     method: request.method!,
-    path: redactTarget(request.url!),
+    target: request.url!,
+    ip: remoteAddress,
     client,
     status: response.statusCode,
     durationMs: Math.round(performance.now() - startedAt),
@@ -93,7 +96,7 @@ async function answerRequest(
   options: RequestHandlerOptions,
   request: IncomingMessage,
   response: ServerResponse,
-  observation: Observation,
+  observe: () => Observation,
 ): Promise<Answer> {
   if (hasTooManyFields(request)) return refuse(response, 431);
   if (isAmbiguous(request)) return refuse(response, 400);
@@ -106,27 +109,27 @@ async function answerRequest(
   if (body !== undefined && request.method !== "POST") return refuse(response, 400);
   if (body !== undefined && body > MAX_BODY_BYTES) return refuse(response, 413);
 
-  const leave = options.gate.enter(priorityOf(request.url!), observation.client.ip);
+  const leave = options.gate.enter(priorityOf(request.url!), request.socket.remoteAddress ?? "");
   if (leave === undefined) return sendBusy(response);
   response.once("close", leave);
-  const exchange = { request, response, target: request.url!, observation };
+  const exchange = () => ({ request, response, target: request.url!, observation: observe() });
   switch (route.kind) {
     case "stage-one": {
       const script = renderStageOne({ bootWaitSeconds: options.bootWaitSeconds(), jitter: Math.random });
       return sendText(response, 200, script);
     }
     case "boot-file": {
-      const script = renderLoaderFile(route.name, observation, options.bootWaitSeconds());
+      const script = renderLoaderFile(route.name, observe(), options.bootWaitSeconds());
       return script === undefined
         ? serveBootFile(options, route.name, request, response)
         : sendText(response, 200, script);
     }
     case "script":
-      return serveBootScript(options.decider, request, response, observation);
+      return serveBootScript(options.decider, request, response, observe());
     case "answer":
-      return serveHeldAnswer(exchange, options.heldAnswers);
+      return serveHeldAnswer(exchange(), options.heldAnswers);
     case "callback":
-      return options.serveCallback(exchange);
+      return options.serveCallback(exchange());
     case "image":
       return serveImageFile(options, request.url!, request, response);
   }

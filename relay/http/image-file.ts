@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { ImageError } from "../cache/errors.ts";
 import type { ImageCache } from "../cache/image-cache.ts";
 import type { ImageReader } from "../cache/image-reader.ts";
-import { failed, sendRefusal, sendText, sendUnavailable, type Answer } from "./answer.ts";
+import { answered, failed, sendRefusal, sendText, sendUnavailable, type Answer } from "./answer.ts";
 import type { Pacer } from "./pacer.ts";
 import { negotiate } from "./representation.ts";
 import { sendBytes } from "./send-bytes.ts";
@@ -14,7 +14,10 @@ const FOR_EVER = "private, max-age=31536000, immutable, no-transform";
 /** Once bytes were sent, a client is better off waiting for the origin than with a torn file. */
 const MID_FILE_PATIENCE_MS = 5 * 60_000;
 
-type ImageFileOptions = { readonly images: Pick<ImageCache, "resolve" | "open">; readonly pacer: Pacer };
+type ImageFileOptions = {
+  readonly images: Pick<ImageCache, "resolve" | "held" | "open">;
+  readonly pacer: Pacer;
+};
 
 /** Serves one image file by its signed URL, from the cache and through it. */
 export async function serveImageFile(
@@ -36,9 +39,15 @@ export async function serveImageFile(
   );
   if (negotiated.kind === "answered") return negotiated.answer;
 
+  const { status, headers, first, last } = negotiated;
+  const held = images.held(object);
+  if (held !== undefined) {
+    await pacer.take(request.socket.remoteAddress ?? "", last + 1 - first, () => !response.destroyed);
+    response.writeHead(status, headers).end(held.subarray(first, last + 1));
+    return { ...answered(last + 1 - first), source: "cache" };
+  }
   const reader = images.open(object);
   response.once("close", () => reader.close());
-  const { status, headers, first, last } = negotiated;
   let bytes = 0;
   const read = patient(reader, (count) => (bytes += count));
   try {

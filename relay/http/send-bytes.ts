@@ -16,7 +16,7 @@ export type SendBytesOptions = {
 };
 
 /** Of all responses together, for as long as they are few. */
-const BUDGET_BYTES = 48 * 1024 * 1024;
+const BUDGET_BYTES = 32 * 1024 * 1024;
 const LARGEST_BYTES = 1024 * 1024;
 const SMALLEST_BYTES = 64 * 1024;
 
@@ -41,34 +41,26 @@ export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
   response.on("timeout", () => isReading || response.destroy());
   sending++;
   try {
-    let [spare, other] = [Buffer.alloc(0), Buffer.alloc(0)];
-    let sent: Promise<void> = Promise.resolve();
+    let sent: Promise<void> | undefined;
     while (position <= last) {
-      const size = Math.min(bufferSize(), pacer.pieceBytes, last - position + 1);
-      if (spare.length < size || spare.length > 2 * size) spare = Buffer.allocUnsafeSlow(size);
+      const buffer = takeBuffer(Math.min(bufferSize(), pacer.pieceBytes, last - position + 1));
       isReading = true;
-      await pacer.take(client, size, () => !response.destroyed);
-      const length = await read(spare, position, last);
+      await pacer.take(client, buffer.length, () => !response.destroyed);
+      const length = await read(buffer, position, last);
       isReading = false;
       if (!response.headersSent) response.writeHead(status, headers);
-      // Until then, `other` is on its way.
+      // One is on its way until then.
       await sent;
       if (response.destroyed) break;
       position += length;
-      if (position > last) response.end(spare.subarray(0, length));
-      else sent = write(response, spare.subarray(0, length));
-      [spare, other] = [other, spare];
+      const bytes = buffer.subarray(0, length);
+      if (position > last) response.end(bytes, () => giveBuffer(buffer));
+      else sent = write(response, bytes).then(() => giveBuffer(buffer));
     }
   } finally {
     sending--;
   }
   return answered(position - first);
-}
-
-/** Large ones make few system calls; many make much memory. */
-function bufferSize(): number {
-  const share = BUDGET_BYTES / (2 * Math.max(1, sending));
-  return Math.min(LARGEST_BYTES, Math.max(SMALLEST_BYTES, 2 ** Math.floor(Math.log2(share))));
 }
 
 /** Resolves once the bytes are the kernel's, or the client has gone; one that takes hardly any is cut off. */
@@ -80,4 +72,32 @@ function write(response: ServerResponse, bytes: Uint8Array): Promise<void> {
       resolve();
     });
   });
+}
+
+/** Large ones make few system calls; many make much memory. */
+function bufferSize(): number {
+  const share = BUDGET_BYTES / (2 * Math.max(1, sending));
+  return Math.min(LARGEST_BYTES, Math.max(SMALLEST_BYTES, 2 ** Math.floor(Math.log2(share))));
+}
+
+/** Buffers of the sizes that `bufferSize` gives, for those who come next: fresh ones cost page faults. */
+const spares = new Map<number, Buffer[]>();
+let spareBytes = 0;
+
+function takeBuffer(size: number): Buffer {
+  const spare = spares.get(size)?.pop();
+  if (spare === undefined) return Buffer.allocUnsafeSlow(size);
+  spareBytes -= size;
+  return spare;
+}
+
+function giveBuffer(buffer: Buffer): void {
+  const size = buffer.length;
+  // The odd size of a file's end is wanted by nobody else; those of when few were sending are too large for many.
+  if (size < SMALLEST_BYTES || 2 ** Math.floor(Math.log2(size)) !== size) return;
+  if (size > bufferSize() || spareBytes + size > BUDGET_BYTES / 2) return;
+  const same = spares.get(size) ?? [];
+  spares.set(size, same);
+  same.push(buffer);
+  spareBytes += size;
 }

@@ -38,6 +38,7 @@ describe("requests at a time", () => {
         gate: new Gate(limits),
         images: {
           resolve: () => new Promise((resolve) => held.push(() => resolve({ kind: "refused" }))),
+          held: () => undefined,
           open: () => {
             throw new Error("not reached");
           },
@@ -79,6 +80,7 @@ describe("requests at a time", () => {
           resolving++;
           return new Promise(() => undefined);
         },
+        held: () => undefined,
         open: () => {
           throw new Error("not reached");
         },

@@ -76,6 +76,7 @@ export type RelayUnderTest = {
 /** Where every image URL is a bad one. */
 const NO_IMAGES: RequestHandlerOptions["images"] = {
   resolve: async () => ({ kind: "refused" }),
+  held: () => undefined,
   open() {
     throw new Error("there are no images");
   },

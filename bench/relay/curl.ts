@@ -1,0 +1,61 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Host } from "../../test/e2e/dhcp-lan.ts";
+
+/** One curl with many transfers at a time, all begun at once. */
+export type Transfers = {
+  /** From the first byte asked for to the last one of the last transfer. */
+  readonly seconds: number;
+  readonly bytes: number;
+  /** Transfers that were not 200, or not of the right length. */
+  readonly failed: number;
+  /** Status, bytes, seconds and curl's exit code of the first that failed. */
+  readonly failure: string | undefined;
+};
+
+/**
+ * Downloads one URL many times at once and throws the bytes away.
+ *
+ * @param maxSeconds ends what is still under way then, without counting it as failed
+ */
+export async function downloadManyTimes(
+  place: Pick<Host, "spawn">,
+  directory: string,
+  options: {
+    readonly url: string;
+    readonly count: number;
+    readonly sizeBytes: number;
+    readonly headers?: readonly string[];
+    readonly maxSeconds?: number;
+  },
+): Promise<Transfers> {
+  const { url, count, sizeBytes, headers = [], maxSeconds } = options;
+  const config = join(directory, "curl.conf");
+  const transfer = [
+    `url = "${url}"`,
+    `output = "/dev/null"`,
+    ...headers.map((header) => `header = "${header}"`),
+    ...(maxSeconds === undefined ? [] : [`max-time = ${maxSeconds}`]),
+    `write-out = "%{http_code} %{size_download} %{time_total} %{exitcode}\\n"`,
+  ].join("\n");
+  writeFileSync(config, Array.from({ length: count }, () => transfer).join("\nnext\n"));
+  const child = await place.spawn("curl", [
+    ...["--silent", "--parallel", "--parallel-immediate", "--parallel-max", "300"],
+    ...["--config", config],
+  ]);
+  // Ends with an error where a transfer was ended by its time.
+  await child.exited;
+  const lines = [...child.output().matchAll(/^(\d{3}) (\d+) ([\d.]+) (\d+)$/gm)];
+  const results = lines.map(([line, code, size, seconds]) => ({
+    line,
+    isGood: code === "200" && (maxSeconds !== undefined || Number(size) === sizeBytes),
+    bytes: Number(size),
+    seconds: Number(seconds),
+  }));
+  return {
+    seconds: Math.max(...results.map(({ seconds }) => seconds)),
+    bytes: results.reduce((sum, { bytes }) => sum + bytes, 0),
+    failed: count - results.filter(({ isGood }) => isGood).length,
+    failure: results.find(({ isGood }) => !isGood)?.line,
+  };
+}
