@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createCipheriv, createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -27,13 +27,7 @@ export const KEY_2 = { kid: "k2", key: "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB
 
 /** Bytes that differ from place to place, and from seed to seed. */
 export function patterned(length: number, seed = 1): Buffer {
-  const bytes = Buffer.alloc(length);
-  let state = (seed * 2654435761) >>> 0;
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    bytes[i] = state >>> 24;
-  }
-  return bytes;
+  return createCipheriv("aes-128-ctr", Buffer.alloc(16, seed), Buffer.alloc(16)).update(Buffer.alloc(length));
 }
 
 export function sha256(bytes: Uint8Array): string {

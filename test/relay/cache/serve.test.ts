@@ -43,6 +43,7 @@ describe("one object, many who ask", () => {
     };
     const url = await relay.sign("initrd");
     const whole = download(url);
+    await vi.waitFor(() => expect(relay.origin.requests).toHaveLength(1));
     const part = await download(url, { range: "bytes=1000-1500000" });
     expect(part.status).toBe(206);
     expect(part.body.equals(bytes.subarray(1000, 1_500_001))).toBe(true);
