@@ -2,12 +2,16 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import tftp from "tftp";
 import { describe, expect, test } from "vitest";
 import { missingNeed } from "../net/needs.ts";
 import { makeFolder, pattern, startRig } from "./rig.ts";
 
 const run = promisify(execFile);
 const FILE = pattern(173_792);
+
+/** A whole DATA of an Ethernet link. */
+const BLKSIZE_1468 = ["--option", "blksize 1468"];
 
 type Fetch = (port: number, file: string, folder: string) => Promise<unknown>;
 
@@ -20,6 +24,9 @@ const CLIENTS: readonly [name: string, program: string, fetch: Fetch][] = [
         cwd: folder,
       }),
   ],
+  ["atftp", "/usr/bin/atftp", atftp()],
+  ["atftp, blksize 1468", "/usr/bin/atftp", atftp(...BLKSIZE_1468)],
+  ["atftp, windowsize 8", "/usr/bin/atftp", atftp(...BLKSIZE_1468, "--option", "windowsize 8")],
   [
     "curl, blksize 512",
     "/usr/bin/curl",
@@ -51,6 +58,8 @@ const CLIENTS: readonly [name: string, program: string, fetch: Fetch][] = [
         `tftp://127.0.0.1:${port}/${file}`,
       ]),
   ],
+  ["npm tftp, lockstep", process.execPath, npmTftp(1)],
+  ["npm tftp, windowsize 4", process.execPath, npmTftp(4)],
   [
     "busybox",
     "/usr/bin/busybox",
@@ -76,6 +85,21 @@ const CLIENTS: readonly [name: string, program: string, fetch: Fetch][] = [
   ],
 ];
 
+function atftp(...options: readonly string[]): Fetch {
+  return (port, file, folder) =>
+    run("/usr/bin/atftp", [
+      ...options,
+      ...["--get", "--remote-file", file, "--local-file", join(folder, "got"), "127.0.0.1", `${port}`],
+    ]);
+}
+
+function npmTftp(windowSize: number): Fetch {
+  return (port, file, folder) => {
+    const client = tftp.createClient({ host: "127.0.0.1", port, blockSize: 1468, windowSize });
+    return promisify((done: (error?: Error) => void) => client.get(file, join(folder, "got"), done))();
+  };
+}
+
 describe.each(CLIENTS)("%s", (_name, program, fetch) => {
   const missing = missingNeed({ programs: [program] });
 
@@ -94,6 +118,33 @@ describe.each(CLIENTS)("%s", (_name, program, fetch) => {
 });
 
 const noCurl = missingNeed({ programs: ["/usr/bin/curl"] });
+
+/** Debian's tftp-hpa client names no larger block than 512, but knows netascii. */
+const noTftpHpa = missingNeed({ programs: ["/usr/bin/tftp"] });
+
+test.skipIf(noTftpHpa)(`T44 netascii by tftp-hpa${noTftpHpa ? ` (${noTftpHpa})` : ""}`, async () => {
+  const text = "a\nlone \r here\n".repeat(200);
+  const rig = await startRig({ files: { "menu.cfg": text } });
+  const folder = await makeFolder();
+  await run("/usr/bin/tftp", ["-m", "ascii", "127.0.0.1", `${rig.port}`, "-c", "get", "menu.cfg", "got"], {
+    cwd: folder,
+  });
+  expect(await readFile(join(folder, "got"), "latin1")).toBe(text);
+});
+
+const noAtftp = missingNeed({ programs: ["/usr/bin/atftp"] });
+
+test.skipIf(noAtftp)(`T42 atftp gets the window it asks for${noAtftp ? ` (${noAtftp})` : ""}`, async () => {
+  const rig = await startRig({ files: { "snponly.efi": FILE } });
+  await atftp(...BLKSIZE_1468, "--option", "windowsize 8")(rig.port, "snponly.efi", await makeFolder());
+  await rig.idle();
+  expect(rig.events).toMatchObject([
+    {
+      name: "sent",
+      detail: { blocks: 119, bytes: FILE.length, resent: 0, blockSizeBytes: 1468, windowSize: 8 },
+    },
+  ]);
+});
 
 test.skipIf(noCurl)(`T44 curl tells missing from forbidden${noCurl ? ` (${noCurl})` : ""}`, async () => {
   const rig = await startRig();
