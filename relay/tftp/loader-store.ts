@@ -13,7 +13,7 @@ import { responseContent } from "./response-content.ts";
 
 /** A config is small; more than so much of an answer is streamed. */
 const MAX_HELD_BYTES = 1024 * 1024;
-/** From the request to the head of the answer: less than loaders wait, which ask again meanwhile. */
+/** For a small answer, and for the head of one that is streamed: less than loaders wait, which ask again meanwhile. */
 const ANSWER_TIMEOUT_MS = 20_000;
 
 export type LoaderStoreOptions = {
@@ -48,7 +48,8 @@ function targetOf(name: string, mac: Mac | null): string | "not-observed" | unde
   if (parsed.kind === "refused") return undefined;
   const { segments } = parsed;
   const loader = isClientPath(segments) ? "client-path" : loaderOfFile(segments);
-  if (loader === undefined) return undefined;
+  // A loader may look for its config in a folder with any name; what our scripts name is written as in a URL.
+  if (loader === undefined || (loader === "client-path" && !/^[\x21-\x7e]+$/.test(name))) return undefined;
   if (mac === null) return "not-observed";
   switch (loader) {
     case "client-path":
@@ -76,38 +77,37 @@ async function fetch(
 ): Promise<ContentOutcome> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), ANSWER_TIMEOUT_MS);
-  let answer: IncomingMessage;
   try {
-    answer = await http.get(target, client, abort.signal);
+    const answer = await http.get(target, client, abort.signal);
+    if (answer.statusCode !== 200) {
+      answer.destroy();
+      return { kind: "not-answered", refusal: answer.statusCode === 404 ? NO_SUCH_FILE : UNAVAILABLE_NOW };
+    }
+    const sizeBytes = Number(answer.headers["content-length"] ?? NaN);
+    if (!(sizeBytes > MAX_HELD_BYTES)) return await hold(answer, mode);
+    if (mode === "octet") return { kind: "content", content: responseContent(answer, sizeBytes) };
+    answer.destroy();
+    return { kind: "too-large-for-netascii" };
   } catch {
     // The relay's HTTP side tells of what it could not do.
     return { kind: "not-answered", refusal: UNAVAILABLE_NOW };
   } finally {
     clearTimeout(timer);
   }
-  const sizeBytes = Number(answer.headers["content-length"] ?? NaN);
-  if (answer.statusCode === 200 && sizeBytes > MAX_HELD_BYTES) {
-    if (mode === "octet") return { kind: "content", content: responseContent(answer, sizeBytes) };
-    answer.destroy();
-    return { kind: "too-large-for-netascii" };
-  }
-  if (answer.statusCode === 200) return await hold(answer, mode);
-  answer.destroy();
-  return { kind: "not-answered", refusal: answer.statusCode === 404 ? NO_SUCH_FILE : UNAVAILABLE_NOW };
 }
 
-/** An answer in memory; a length that was not announced is not trusted either. */
+/**
+ * An answer in memory; a length that was not announced is not trusted either.
+ *
+ * @throws when it is cut off
+ */
 async function hold(answer: IncomingMessage, mode: ContentRequest["mode"]): Promise<ContentOutcome> {
   const chunks: Buffer[] = [];
   let length = 0;
-  try {
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length > MAX_HELD_BYTES) return { kind: "not-answered", refusal: UNAVAILABLE_NOW };
-    }
-  } catch {
-    return { kind: "not-answered", refusal: UNAVAILABLE_NOW };
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > MAX_HELD_BYTES) return { kind: "not-answered", refusal: UNAVAILABLE_NOW };
   }
   const bytes = Buffer.concat(chunks);
   return { kind: "content", content: memoryContent(mode === "netascii" ? encodeNetascii(bytes) : bytes) };

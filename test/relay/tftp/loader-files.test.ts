@@ -139,6 +139,20 @@ describe("GRUB and iPXE", () => {
   });
 });
 
+describe("with the WAN dead, a machine asks again, and boots its disk once it has waited long enough", () => {
+  test.each([
+    ["pxelinux.cfg/default", /^ONTIMEOUT again\nLABEL again\n {2}CONFIG ::(\S+)$/m],
+    ["boot/52-54-00-00-00-01/grub.cfg", /^set pxedge_again=\d+\nset pxedge_query='(\?waited=\d+)'$/m],
+  ])("%s", async (name, again) => {
+    const { rig } = await startRelay("dead", { bootWaitSeconds: 60 });
+    const asks = again.exec(await fetchText(rig, name))?.[1] ?? "";
+    expect(asks).toMatch(/\?waited=[1-9]\d*$/);
+    const late = asks.replace(/waited=\d+$/, "waited=61");
+    const own = late.startsWith("?") ? `boot/52-54-00-00-00-01/grub.cfg${late}` : late;
+    expect(await fetchText(rig, own)).toContain("pxedge: booting the local disk");
+  });
+});
+
 describe("image files by signed path", () => {
   const image = pattern(5_000_003);
   const listener = { interface: "lan0", address: "192.168.77.1", port: 8080 };
@@ -256,6 +270,8 @@ test.each([
   "e/cap/installed",
   "i/a/b/c",
   "boot.ipxe",
+  "t/a b/c/d/e",
+  "t/é/c/d/e",
 ])("%s is none of it", async (name) => {
   const { rig, asked } = await startRelay(answers("secret"));
   expect(await errorOf(rig, name)).toMatchObject({ code: 1 });
