@@ -12,8 +12,8 @@ export type SignAgainOptions = {
 
 /** `/i/IMAGE/REVISION/FILE?exp=…&kid=…&sig=…`, as `signImagePath` writes it. */
 const IMAGE_URL = /(\/i\/[\x21\x23-\x26\x28-\x3e\x40-\x5b\x5d-\x7e]+)\?exp=\d+&kid=[\w-]+&sig=[\w-]+/g;
-/** `/t/EXP.KID.SIG/IMAGE/REVISION`, as `signTreeGrant` writes it. */
-const TREE_URL = /\/t\/[0-9a-z]+\.[\w-]+\.[\w-]+\/([^/\s"']+)\/([^/\s"']+)/g;
+/** `/t/EXP.KID.SIG/IMAGE/REVISION`, as `signTreeGrant` writes it; `::t/…` is what PXELINUX makes of it. */
+const TREE_URL = /(\/|::)t\/[0-9a-z]+\.[\w-]+\.[\w-]+\/([^/\s"']+)\/([^/\s"']+)/g;
 
 /**
  * Signs every image URL in a boot script anew, in whatever boot loader's
@@ -29,9 +29,10 @@ export async function signAgain(text: string, options: SignAgainOptions): Promis
       count++;
       return signImagePath({ ...options, path: path! });
     });
-    const all = await replaceEach(images, TREE_URL, ([, image, revision]) =>
-      signTreeGrant({ ...options, image: image!, revision: revision! }),
-    );
+    const all = await replaceEach(images, TREE_URL, async ([, root, image, revision]) => {
+      const grant = await signTreeGrant({ ...options, image: image!, revision: revision! });
+      return root! + grant.slice(1);
+    });
     return count === (text.match(/[?&]sig=/g)?.length ?? 0) ? all : undefined;
   } catch (error) {
     // A path or a key that cannot be signed.

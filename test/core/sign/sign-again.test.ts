@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { renderScript } from "../../../core/render/scripts/dialects.ts";
 import { renderIpxe } from "../../../core/render/scripts/ipxe.ts";
 import { signImagePath, verifyImagePath } from "../../../core/sign/image-path.ts";
 import { signAgain } from "../../../core/sign/sign-again.ts";
@@ -48,6 +49,22 @@ describe("signing a script's URLs anew", () => {
     const after = await signAgain(`linux ${quote}(http,192.168.77.1)${url}${quote} quiet\n`, options);
     const signed = await signImagePath({ ...options, path: `/i/live/${revision}/linux` });
     expect(after).toBe(`linux ${quote}(http,192.168.77.1)${signed}${quote} quiet\n`);
+  });
+
+  test.each(["grub", "pxelinux"] as const)("a tree's grants, as %s has them", async (dialect) => {
+    const place = { mac: "52:54:00:00:00:01", baseUrl: "http://192.168.77.1:8080" };
+    const write = (tree: string): string => {
+      const [kernelUrl, ...initrdUrls] = ["linux", "a.gz", "b.gz"].map((file) => `${tree}/${file}`);
+      return renderScript(
+        dialect,
+        { kind: "kernel", kernelUrl: kernelUrl!, initrdUrls, args: "quiet" },
+        place,
+      );
+    };
+    const before = write(await signTreeGrant({ ...old, image: "live", revision }));
+    const anew = write(await signTreeGrant({ ...options, image: "live", revision }));
+    expect(before).not.toBe(anew);
+    expect(await signAgain(before, options)).toBe(anew);
   });
 
   test("a text without any stays as it is", async () => {
