@@ -29,7 +29,7 @@ const CASES: readonly Case[] = [
   { name: "window 16", windowSize: 16, count: 1, loss: 0, sizeBytes: 50_000_000 },
   { name: "64 lockstep", windowSize: 1, count: 64, loss: 0, sizeBytes: 2_000_000 },
   { name: "64 window 8", windowSize: 8, count: 64, loss: 0, sizeBytes: 4_000_000 },
-  { name: "5 % lost", windowSize: 8, count: 1, loss: 0.05, sizeBytes: 1_000_000 },
+  { name: "5 % lost", windowSize: 8, count: 1, loss: 0.05, sizeBytes: 300_000 },
 ];
 
 const { values } = parseArgs({

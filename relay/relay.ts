@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { ImageCache } from "./cache/image-cache.ts";
 import { startImageCache } from "./cache/start.ts";
 import { createBootFileAvailability } from "./boot-file-availability.ts";
-import { openFileRoot } from "./boot-files/file-root.ts";
+import { createFileRoot, findRootProblem } from "./boot-files/file-root.ts";
 import type { RelayConfig } from "./config/model.ts";
 import { createControlPlaneClient } from "./control-plane/client.ts";
 import { readCredentials, type RelayCredentials } from "./control-plane/credentials.ts";
@@ -78,7 +78,10 @@ async function startParts(
 ): Promise<readonly KeptInterface[]> {
   const { stateDir } = config;
   const credentials = await requireCredentials(config, log);
-  const fileRoot = await openFileRoot(config.tftp.root);
+  const fileRoot = createFileRoot(config.tftp.root);
+  const rootProblem = await findRootProblem(config.tftp.root);
+  // Addresses, scripts and images can be had without boot files.
+  if (rootProblem !== undefined) log.error({ err: rootProblem }, rootProblem.message);
   running.push(lockStateDir(stateDir));
 
   const leases = new LeaseStore({ path: join(stateDir, "leases.db"), now: Date.now });

@@ -21,6 +21,7 @@ export type FileFound = {
  * - `link-outside-root`: a symbolic link on the way leads out of the root
  * - `bad-name`: empty, too long, or with control characters
  * - `unreadable`: the operating system refuses; `message` says how
+ * - `root-unusable`: nothing is served, since the root is missing or unreadable
  */
 export type FileRefusedReason =
   | "missing"
@@ -28,7 +29,8 @@ export type FileRefusedReason =
   | "outside-root"
   | "link-outside-root"
   | "bad-name"
-  | "unreadable";
+  | "unreadable"
+  | "root-unusable";
 
 export type FileRefused = {
   readonly kind: "refused";
@@ -62,8 +64,17 @@ export type FileRoot = {
  * @throws FileRootError when the folder is missing or unreadable
  */
 export async function openFileRoot(folder: string): Promise<FileRoot> {
+  const problem = await findRootProblem(folder);
+  if (problem !== undefined) throw problem;
+  return createFileRoot(folder);
+}
+
+/**
+ * The same without a look at the folder, which may be put there later: until
+ * then each name is refused as `root-unusable`.
+ */
+export function createFileRoot(folder: string): FileRoot {
   const root = resolve(folder);
-  await assertReadableFolder(root);
   return {
     root,
     stat: (name) => resolveBootFile(root, name),
@@ -94,7 +105,8 @@ export async function resolveBootFile(root: string, name: string): Promise<FileF
     await access(path, constants.R_OK);
     return describe(path, await stat(path));
   } catch (error) {
-    return refusedByError(asked, error);
+    const problem = await findRootProblem(root);
+    return problem === undefined ? refusedByError(asked, error) : refused("root-unusable", problem.message);
   }
 }
 
@@ -118,26 +130,27 @@ function describe(path: string, stats: Stats): FileFound | FileRefused {
   return { kind: "found", path, sizeBytes: stats.size, modifiedMs: stats.mtimeMs };
 }
 
-async function assertReadableFolder(root: string): Promise<void> {
+/** What keeps a folder from being served, if anything does. */
+export async function findRootProblem(folder: string): Promise<FileRootError | undefined> {
+  const root = resolve(folder);
   try {
-    const folder = await stat(root);
-    if (!folder.isDirectory()) {
-      throw new FileRootError(
+    if (!(await stat(root)).isDirectory()) {
+      return new FileRootError(
         "file-root-not-a-folder",
         `${root} is not a folder: set tftp.root in relay.yaml to the folder that holds the boot files.`,
       );
     }
     await access(root, constants.R_OK | constants.X_OK);
+    return undefined;
   } catch (error) {
-    if (error instanceof FileRootError) throw error;
     if (isMissing(errorCode(error))) {
-      throw new FileRootError(
+      return new FileRootError(
         "file-root-missing",
         `The folder of boot files ${root} does not exist: install the package ipxe, or set tftp.root in relay.yaml to the folder that holds them.`,
         { cause: error },
       );
     }
-    throw new FileRootError(
+    return new FileRootError(
       "file-root-unreadable",
       `The folder of boot files ${root} cannot be read (${errorCode(error)}): let the relay's user read and enter it (chmod o+rx).`,
       { cause: error },

@@ -1,18 +1,12 @@
 import { PxedgeError } from "../../core/errors.ts";
 
 /**
- * - `tftp-root`: the folder of boot files cannot be used; `cause` is the FileRootError
  * - `tftp-port-denied`: the process may not bind the port
  * - `tftp-port-in-use`: another program has it
  * - `tftp-address`: the address is not this host's, or names none in particular
  * - `tftp-socket`: the kernel refused for another reason, named in the message
  */
-export type TftpErrorCode =
-  | "tftp-root"
-  | "tftp-port-denied"
-  | "tftp-port-in-use"
-  | "tftp-address"
-  | "tftp-socket";
+export type TftpErrorCode = "tftp-port-denied" | "tftp-port-in-use" | "tftp-address" | "tftp-socket";
 
 /** The TFTP server cannot start; the message is one sentence that says what to do. */
 export class TftpError extends PxedgeError {

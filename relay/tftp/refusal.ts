@@ -61,9 +61,16 @@ export const NOT_OBSERVED: Refusal = { ...NO_SUCH_FILE, reason: "not-observed" }
 /** What a file that is not served looks like from outside. */
 export function refusalOfFile(refused: FileRefused): Refusal {
   const [code, message] = FILE_ERRORS[refused.reason];
-  const mendable = refused.reason === "link-outside-root" || refused.reason === "unreadable";
+  const mendable = MENDABLE.has(refused.reason);
   return { code, message, reason: refused.reason, ...(mendable && { advice: refused.message }) };
 }
+
+/** What the operator can do something about. */
+const MENDABLE: ReadonlySet<FileRefusedReason> = new Set([
+  "link-outside-root",
+  "unreadable",
+  "root-unusable",
+]);
 
 const FILE_ERRORS: Record<FileRefusedReason, readonly [code: number, message: string]> = {
   missing: [ERROR_CODE.FILE_NOT_FOUND, "no such file"],
@@ -72,4 +79,5 @@ const FILE_ERRORS: Record<FileRefusedReason, readonly [code: number, message: st
   "link-outside-root": [ERROR_CODE.ACCESS_VIOLATION, "a link out of the served folder"],
   "bad-name": [ERROR_CODE.ACCESS_VIOLATION, "not a file name"],
   unreadable: [ERROR_CODE.ACCESS_VIOLATION, "the server may not read it"],
+  "root-unusable": [ERROR_CODE.NOT_DEFINED, "the server has no files now"],
 };

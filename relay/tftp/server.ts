@@ -3,8 +3,7 @@ import type { Ipv4, Mac } from "../../core/addresses.ts";
 import type { EventDetail, EventSink } from "../../core/relay-protocol/events.ts";
 import { encode } from "../../core/tftp-packet/encode.ts";
 import { OPCODE, type TftpRequest } from "../../core/tftp-packet/packet.ts";
-import { FileRootError } from "../boot-files/errors.ts";
-import { openFileRoot } from "../boot-files/file-root.ts";
+import { createFileRoot } from "../boot-files/file-root.ts";
 import { createBudget } from "./budget.ts";
 import { createFileStore, withFallback, type ContentStore } from "./content-store.ts";
 import { decodeOrUndefined } from "./datagram.ts";
@@ -26,7 +25,7 @@ type TftpLog = Record<
 >;
 
 export type TftpServerOptions = {
-  /** Folder of boot files; see `openFileRoot` for what is served of it. */
+  /** Folder of boot files; see `openFileRoot` for what is served of it. May appear later. */
   readonly root: string;
   /** Asked first; what it does not know comes from the root. */
   readonly virtualFiles?: ContentStore;
@@ -196,7 +195,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
 
   return {
     async start() {
-      const files = createFileStore(await openRoot(options.root), limits);
+      const files = createFileStore(createFileRoot(options.root), limits);
       const { virtualFiles } = options;
       const store = virtualFiles === undefined ? files : withFallback(virtualFiles, files);
       const socket = await openListeningSocket(address, port);
@@ -233,15 +232,6 @@ function statistics(end: Extract<SessionEnd, { readonly counts: unknown }>): Eve
 
 function isRequest(datagram: Uint8Array): boolean {
   return datagram[0] === 0 && (datagram[1] === OPCODE.RRQ || datagram[1] === OPCODE.WRQ);
-}
-
-async function openRoot(root: string): ReturnType<typeof openFileRoot> {
-  try {
-    return await openFileRoot(root);
-  } catch (error) {
-    if (error instanceof FileRootError) throw new TftpError("tftp-root", error.message, { cause: error });
-    throw error;
-  }
 }
 
 async function openListeningSocket(address: Ipv4, port: number): Promise<Socket> {

@@ -76,6 +76,29 @@ describe("amplification is bounded", () => {
     }
   });
 
+  test("bytes out for bytes in: at most three first blocks a request, however many are forged", async () => {
+    const rig = await startRig({ files: { "a.efi": FILE } });
+    const request = encode(rrq("a.efi"));
+    const [once, often] = [createSocket("udp4"), createSocket("udp4")];
+    const others = Array.from({ length: 40 }, () => createSocket("udp4"));
+    let [bytesIn, bytesOut] = [0, 0];
+    for (const victim of [once, often, ...others]) {
+      victim.on("message", (datagram) => (bytesOut += datagram.length));
+      const copies = victim === often ? 40 : 1;
+      for (let sent = 0; sent < copies; sent++) {
+        victim.send(request, rig.port, "127.0.0.1");
+        bytesIn += request.length;
+      }
+    }
+    await vi.waitFor(() => expect(bytesOut).toBeGreaterThan(0));
+    await rig.idle();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (const victim of [once, often, ...others]) victim.close();
+    expect(bytesOut / bytesIn).toBeLessThanOrEqual((3 * 516) / request.length);
+    // Of one address no more than its share of transfers runs, whatever ports are forged.
+    expect(rig.server.stats().limited).toBeGreaterThan(20);
+  });
+
   test("who is not served gets no answer at all", async () => {
     const rig = await startRig({ files: { "a.efi": FILE }, server: { isServed: () => false } });
     const client = await rig.client();

@@ -212,7 +212,14 @@ describe("T43 a size probe frees its state and is logged at info, not as a failu
     client.send({ kind: "error", code: 3, message: "out of memory" }, from.port);
     await rig.idle();
     expect(rig.events).toMatchObject([
-      { name: "failed", detail: { reason: "the client sent ERROR 3: out of memory", bytes: 0 } },
+      {
+        name: "failed",
+        detail: {
+          reason: "the client sent ERROR 3: out of memory",
+          ...{ bytes: 0, blocks: 0, resent: 0, blockSizeBytes: 512, windowSize: 1 },
+          durationMs: expect.any(Number),
+        },
+      },
     ]);
   });
 });

@@ -1,10 +1,12 @@
 import { spawnSync } from "node:child_process";
+import { rename } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { bindError, TftpError } from "../../../relay/tftp/errors.ts";
 import { createTftpServer, type TftpServerOptions } from "../../../relay/tftp/server.ts";
 import { missingNeed } from "../net/needs.ts";
-import { makeFolder, startRig } from "./rig.ts";
+import { fetchFile, rrq } from "./client.ts";
+import { startRig } from "./rig.ts";
 
 const unused = () => undefined;
 const OPTIONS: TftpServerOptions = {
@@ -29,15 +31,6 @@ async function startError(options: Partial<TftpServerOptions>): Promise<TftpErro
 }
 
 describe("a server that cannot start says what to do", () => {
-  test("the root is missing", async () => {
-    const root = join(await makeFolder(), "nowhere");
-    expect(await startError({ root })).toMatchObject({
-      code: "tftp-root",
-      message: `The folder of boot files ${root} does not exist: install the package ipxe, or set tftp.root in relay.yaml to the folder that holds them.`,
-      cause: { code: "file-root-missing" },
-    });
-  });
-
   test("the port is taken", async () => {
     const rig = await startRig();
     expect(await startError({ root: rig.root, port: rig.port })).toMatchObject({
@@ -92,6 +85,22 @@ describe("a server that cannot start says what to do", () => {
     );
     expect([run.stdout.trim(), run.stderr]).toEqual(["tftp-port-denied", expect.any(String)]);
   });
+});
+
+test("a root that is missing is told with what to do, and served once it is there", async () => {
+  const rig = await startRig({ files: { "a.efi": "old" } });
+  const away = `${rig.root}-away`;
+  await rename(rig.root, away);
+  const client = await rig.client();
+  client.send(rrq("a.efi"), rig.port);
+  expect((await client.expect("error")).packet).toMatchObject({ code: 0 });
+  expect(rig.events).toMatchObject([{ name: "refused", detail: { reason: "root-unusable" } }]);
+  expect(rig.log[0]).toMatchObject({
+    level: "warn",
+    message: `tftp: The folder of boot files ${rig.root} does not exist: install the package ipxe, or set tftp.root in relay.yaml to the folder that holds them.`,
+  });
+  await rename(away, rig.root);
+  expect(await fetchFile(await rig.client(), rig.port, rrq("a.efi"))).toHaveLength(3);
 });
 
 test("a server stops with transfers running, and can be started anew", async () => {
