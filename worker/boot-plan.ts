@@ -24,13 +24,10 @@ export async function createBootPlan(
   dialect: Dialect,
   plan: ScriptPlan,
 ): Promise<BootPlan> {
-  if (plan.kind === "local") return plan;
+  if (plan.kind !== "kernel") return plan;
   const { pinned, capability } = plan;
   const { document } = pinned.profile;
   const { image } = pinned;
-  if (image === null || document.kernel === undefined)
-    throw new Error("an install profile has an image and a kernel");
-
   const tree =
     dialect !== "ipxe" || namesTree(document.args)
       ? await signTree(env.IMAGE_KEYS, siteId, image, plan.urlsExpireAt)
@@ -48,10 +45,11 @@ export async function createBootPlan(
     kernelUrl: await sign(document.kernel),
     initrdUrls: await Promise.all((document.initrds ?? []).map(sign)),
     args: renderKernelArgs(pinned, view),
-    // An installer that fetches answers commits by the first one.
-    ...(Object.keys(document.answers ?? {}).length === 0 && {
-      commitUrl: `${prefix}/a/${capability}/${COMMIT_FILE}`,
-    }),
+    // An installer that fetches answers commits by the first one; a live system has nothing to commit.
+    ...(document.mode === "install" &&
+      Object.keys(document.answers ?? {}).length === 0 && {
+        commitUrl: `${prefix}/a/${capability}/${COMMIT_FILE}`,
+      }),
   };
 }
 
@@ -59,6 +57,19 @@ export async function createBootPlan(
  * Whether a relay may give the script again while we do not answer it: never
  * what could install, what holds a capability, or what was chosen in a menu.
  */
-export function repeatabilityOf(plan: ScriptPlan): Repeatable | undefined {
-  return plan.kind === "local" ? "as-is" : undefined;
+export function repeatabilityOf(plan: ScriptPlan, boot: BootPlan): Repeatable | undefined {
+  switch (plan.kind) {
+    case "local":
+    case "chain":
+      return "as-is";
+    case "kernel": {
+      const { mode, answers = {} } = plan.pinned.profile.document;
+      const hands =
+        Object.keys(answers).length > 0 || (boot.kind === "kernel" && boot.args.includes(plan.capability));
+      return mode === "live" && !hands ? "signed-anew" : undefined;
+    }
+    case "menu":
+    case "hold":
+      return undefined;
+  }
 }

@@ -1,3 +1,4 @@
+import { isHeld } from "../core/boot/attempt.ts";
 import type { Attempt } from "../core/boot/model.ts";
 
 /** An attempt as the API shows it: instants as ISO 8601, durations in seconds. */
@@ -14,6 +15,8 @@ export function formatAttempt(attempt: Attempt) {
     installs: attempt.installs,
     retries: attempt.retries,
     answersRevoked: attempt.answersRevoked,
+    onFailure: attempt.onFailure ?? "local",
+    held: isHeld(attempt),
     ttlSeconds: attempt.ttlMs / 1_000,
     installDeadlineSeconds: attempt.installDeadlineMs / 1_000,
     armedAt: instant(attempt.armedAt),

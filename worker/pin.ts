@@ -1,52 +1,95 @@
-import type { Profile, Variables } from "../core/boot/model.ts";
+import type { KernelProfile, Profile, Variables } from "../core/boot/model.ts";
 import { parseTemplate } from "../core/render/parse.ts";
 import type { Actor } from "./access.ts";
 import { controlObject, type Env } from "./env.ts";
+import { loadPinned } from "./load-pinned.ts";
 import { ProblemError, type FieldError } from "./problem.ts";
 import { getRevision, type RevisionKind } from "./revisions.ts";
-import type { TemplateDocument } from "./schemas.ts";
-import type { ImageManifest, Pinned, PinnedImage } from "./site-object/pinned.ts";
+import type { Pinned } from "./site-object/pinned.ts";
 import { secretNames } from "./site-object/render.ts";
+
+/** An order, as far as it decides what is pinned. `by`: the secrets that go along count as read by them. */
+export type PinOrder = {
+  readonly profile: string;
+  readonly variables: Variables;
+  readonly site: string;
+  readonly by: Actor;
+};
+
+/** A profile as its name stands now. */
+export type PresentProfile = {
+  readonly name: string;
+  readonly revision: string;
+  readonly document: Profile;
+};
+
+/**
+ * A profile by its name.
+ *
+ * @throws ProblemError `invalid` where there is none; `unavailable` where the
+ *   revision has not arrived in this place's KV yet
+ */
+export async function presentProfile(
+  env: Env,
+  name: string,
+  field: string = "profile",
+): Promise<PresentProfile> {
+  const head = await controlObject(env).head("profile", name);
+  if (head === null) throw missing([{ field, message: `there is no profile "${name}"` }]);
+  const document = await getRevision<Profile>(env.REVISIONS, "profile", head.revision);
+  if (document === null) throw notArrived(`profile ${name}@${head.revision}`);
+  return { name, revision: head.revision, document };
+}
 
 /**
  * Resolves a profile's heads, at one instant, to the revisions that an attempt
- * keeps.
+ * keeps; with them those of the live profile that follows a failure.
  *
- * @param by who orders: the secrets that go along count as read by them
  * @throws ProblemError `invalid` with all that is missing at once; `unavailable`
  *   where a revision has not arrived in this place's KV yet
  */
-export async function pinProfile(
-  env: Env,
-  order: { profile: string; variables: Variables; site: string; by: Actor },
-): Promise<Pinned> {
-  const name = order.profile;
-  const head = await controlObject(env).head("profile", name);
-  if (head === null) throw missing([{ field: "profile", message: `there is no profile "${name}"` }]);
-  const document = await requireRevision<Profile>(env, "profile", name, head.revision);
-  const references = await resolveReferences(env, document);
-
-  const templates: Record<string, { revision: string; text: string }> = {};
-  for (const [template, revision] of Object.entries(references.templates)) {
-    const { text } = await requireRevision<TemplateDocument>(env, "template", template, revision);
-    templates[template] = { revision, text };
+export async function pinProfile(env: Env, order: PinOrder): Promise<Pinned> {
+  const { document, ...present } = await presentProfile(env, order.profile);
+  if (document.mode !== "install" && document.mode !== "live") {
+    const message = `profile "${order.profile}" starts no kernel: its mode is "${document.mode}"`;
+    throw missing([{ field: "profile", message }]);
   }
-  const image = document.image === undefined ? null : await pinImage(env, document, references.image!);
-  const secrets = await takeSecrets(env, templates, order);
-  return {
-    profile: { name, revision: head.revision, document },
+  const pinned = await pinKernel(env, { ...present, document }, order);
+  if (document.mode !== "install" || document.rescue === undefined) return pinned;
+  const rescue = await presentProfile(env, document.rescue, "rescue");
+  if (rescue.document.mode !== "live") throw missing([notLive(document.rescue)]);
+  const rescuePinned = await pinKernel(env, { ...rescue, document: rescue.document }, order);
+  return { ...pinned, rescue: rescuePinned };
+}
+
+async function pinKernel(
+  env: Env,
+  { name, revision, document }: PresentProfile & { readonly document: KernelProfile },
+  order: PinOrder,
+): Promise<Pinned> {
+  const { templates, image } = await resolveReferences(env, document);
+  const pins = {
+    revision,
+    mode: document.mode,
     templates,
-    image,
-    secrets,
-    variables: order.variables,
+    image: { name: document.image, revision: image },
+    secrets: {},
   };
+  const read = async <T>(kind: RevisionKind, of: string): Promise<T | null> =>
+    await getRevision<T>(env.REVISIONS, kind, of);
+  const loaded = await loadPinned(read, name, pins, order.variables);
+  if (loaded.kind === "failed") {
+    const { failure } = loaded;
+    throw failure.kind === "wrong" ? missing([...failure.errors]) : notArrived(failure.what);
+  }
+  return { ...loaded.value, secrets: await takeSecrets(env, loaded.value.templates, order) };
 }
 
 /** The secrets that the templates name, encrypted. */
 async function takeSecrets(
   env: Env,
   templates: Pinned["templates"],
-  { profile, site, by }: { profile: string; site: string; by: Actor },
+  { profile, site, by }: PinOrder,
 ): Promise<Record<string, string>> {
   const wanted = Object.entries(templates).flatMap(([template, { text }]) =>
     secretNames(parseTemplate(text)).map((name) => ({ template, name })),
@@ -66,20 +109,20 @@ async function takeSecrets(
 }
 
 /**
- * The present revisions of all that a profile names.
+ * The present revisions of all that a kernel's profile names.
  *
  * @throws ProblemError `invalid`, naming every template and image that does not exist
  */
-export async function resolveReferences(
+async function resolveReferences(
   env: Env,
-  profile: Profile,
-): Promise<{ templates: Record<string, string>; image: string | null }> {
+  profile: KernelProfile,
+): Promise<{ templates: Record<string, string>; image: string }> {
   const control = controlObject(env);
   const answers = Object.entries(profile.answers ?? {});
   const wanted = [...new Set(answers.map(([, answer]) => answer.template))];
   const [templates, images] = await Promise.all([
     control.headsOf("template", wanted),
-    control.headsOf("image", profile.image === undefined ? [] : [profile.image]),
+    control.headsOf("image", [profile.image]),
   ]);
   const errors: FieldError[] = [];
   for (const [file, { template }] of answers) {
@@ -87,39 +130,62 @@ export async function resolveReferences(
       errors.push({ field: `answers.${file}.template`, message: `there is no template "${template}"` });
     }
   }
-  const image = profile.image === undefined ? null : (images[profile.image] ?? null);
-  if (profile.image !== undefined && image === null) {
+  const image = images[profile.image];
+  if (image === undefined) {
     errors.push({ field: "image", message: `there is no image "${profile.image}"` });
+    throw missing(errors);
   }
   if (errors.length > 0) throw missing(errors);
   return { templates, image };
 }
 
-async function pinImage(env: Env, profile: Profile, revision: string): Promise<PinnedImage> {
-  const name = profile.image!;
-  const manifest = await requireRevision<ImageManifest>(env, "image", name, revision);
-  const files: Record<string, { sizeBytes: number; sha256: string }> = {};
-  const errors: FieldError[] = [];
-  const wanted = [
-    ...(profile.kernel === undefined ? [] : [["kernel", profile.kernel] as const]),
-    ...(profile.initrds ?? []).map((path, i) => [`initrds[${i}]`, path] as const),
-  ];
-  for (const [field, path] of wanted) {
-    const file = manifest.files[path];
-    if (file === undefined) errors.push({ field, message: `image "${name}" holds no file "${path}"` });
-    else files[path] = { sizeBytes: file.sizeBytes, sha256: file.sha256 };
+/**
+ * Refuses a profile that names what there is not, or what cannot be used so.
+ *
+ * @throws ProblemError `invalid`, naming all of it
+ */
+export async function checkReferences(env: Env, profile: Profile): Promise<void> {
+  switch (profile.mode) {
+    case "live":
+      await resolveReferences(env, profile);
+      return;
+    case "install": {
+      await resolveReferences(env, profile);
+      if (profile.rescue === undefined) return;
+      const modes = await controlObject(env).profileModes([profile.rescue]);
+      if (modes[profile.rescue] !== "live") throw missing([notLive(profile.rescue)]);
+      return;
+    }
+    case "menu": {
+      const named = profile.items.flatMap((item) => item.profile ?? []);
+      const modes = await controlObject(env).profileModes(named);
+      const errors = profile.items.flatMap(({ key, profile: item }, i): FieldError[] => {
+        if (item === undefined) return [];
+        const field = `items[${i}].profile`;
+        const mode = modes[item];
+        if (mode === undefined) return [{ field, message: `there is no profile "${item}"` }];
+        if (mode === "menu") return [{ field, message: `"${item}" is a menu: a menu holds no menus` }];
+        if (mode === "install" && key === profile.default) {
+          return [{ field: "default", message: `"${item}" installs: time alone must not wipe a disk` }];
+        }
+        return [];
+      });
+      if (errors.length > 0) throw missing(errors);
+      return;
+    }
+    case "chain":
+    case "local":
+      return;
   }
-  if (errors.length > 0) throw missing(errors);
-  return { name, revision, files };
 }
 
-async function requireRevision<T>(env: Env, kind: RevisionKind, name: string, revision: string): Promise<T> {
-  const document = await getRevision<T>(env.REVISIONS, kind, revision);
-  if (document === null) {
-    const detail = `${kind} ${name}@${revision} has not arrived in this place's KV yet; try again in a minute`;
-    throw new ProblemError({ type: "unavailable", detail });
-  }
-  return document;
+function notLive(rescue: string): FieldError {
+  return { field: "rescue", message: `there is no profile "${rescue}" of mode live` };
+}
+
+function notArrived(what: string): ProblemError {
+  const detail = `${what} has not arrived in this place's KV yet; try again in a minute`;
+  return new ProblemError({ type: "unavailable", detail });
 }
 
 function missing(errors: FieldError[]): ProblemError {

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { parseIpv4, parseMac } from "../core/addresses.ts";
 import { parseCidr } from "../core/boot/attestation.ts";
+import { isTimeZone, WEEKDAYS } from "../core/boot/windows.ts";
 import { MAX_EVENTS_PER_POST, EVENT_NAMES, isCallbackName, STAGES } from "../core/relay-protocol/events.ts";
 import { BOOT_FILE_NAME, BOOT_FILE_NAME_RULE } from "../core/pxe/boot-file-name.ts";
 import { FIRMWARE_CLASSES } from "../core/relay-protocol/state.ts";
@@ -43,7 +44,7 @@ export const variableValueSchema = z.union([
   z.array(z.string().max(65_536)).max(MAX_LIST_MEMBERS),
 ]);
 
-const variablesSchema = z.record(
+export const variablesSchema = z.record(
   z.string().regex(/^[a-z][a-zA-Z0-9_]*$/, "a variable's name is a letter, then letters, digits and _"),
   variableValueSchema,
 );
@@ -53,6 +54,21 @@ const bootFilesSchema = z.partialRecord(
   z.enum(FIRMWARE_CLASSES),
   z.array(z.string().regex(BOOT_FILE_NAME, BOOT_FILE_NAME_RULE)).min(1).max(16),
 );
+
+const timeOfDaySchema = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, "HH:MM, from 00:00 to 23:59");
+
+/** See `InstallWindow`. */
+const windowSchema = z
+  .strictObject({
+    days: z.array(z.enum(WEEKDAYS)).min(1).max(7),
+    from: timeOfDaySchema,
+    to: timeOfDaySchema.meta({ description: "Where it is not later than `from`: on the next day" }),
+    timeZone: z
+      .string()
+      .refine(isTimeZone, "a time zone such as Europe/Berlin, or an offset such as +02:00")
+      .default("UTC"),
+  })
+  .meta({ examples: [{ days: ["sat"], from: "22:00", to: "04:00", timeZone: "Europe/Berlin" }] });
 
 const cidrSchema = z
   .string()
@@ -84,6 +100,15 @@ const siteMembers = {
     .meta({ description: "So many machines may be armed within the window without a confirmation" }),
   directInstall: z.boolean().default(false).meta({
     description: "Whether machines without a relay, whose MAC nobody observed, may install",
+  }),
+  defaultProfile: nameSchema.optional().meta({
+    description: "What machines without a profile of their own boot while nothing is armed",
+  }),
+  menuInstall: z.boolean().default(false).meta({
+    description: "Whether what installs may be chosen in a menu",
+  }),
+  windows: z.array(windowSchema).max(64).default([]).meta({
+    description: "When installs may begin; without any, always",
   }),
 };
 export const siteSettingsSchema = z.strictObject(siteMembers);
@@ -140,42 +165,6 @@ export const machineSchema = z.strictObject(machineMembers).meta({
   examples: [{ macs: ["52:54:00:00:00:01"], profile: "debian-12", labels: { rack: "a1" } }],
 });
 export type MachineInput = z.infer<typeof machineSchema>;
-
-const answerSchema = z.strictObject({
-  template: nameSchema,
-  lifetime: z.enum(["once", "attempt"]).optional(),
-});
-
-export const profileSchema = z
-  .discriminatedUnion("mode", [
-    z.strictObject({
-      mode: z.literal("install"),
-      image: nameSchema,
-      kernel: filePathSchema,
-      initrds: z.array(filePathSchema).max(8).default([]),
-      args: z.string().max(8_192).default(""),
-      answers: z
-        .record(filePathSchema, answerSchema)
-        .refine((answers) => !("commit" in answers), "'commit' is the name of the commit itself")
-        .default({}),
-      variables: variablesSchema.default({}),
-      installDeadlineSeconds: z.int().min(60).max(604_800).default(14_400),
-    }),
-    z.strictObject({ mode: z.literal("local") }),
-  ])
-  .meta({
-    id: "Profile",
-    examples: [
-      {
-        mode: "install",
-        image: "debian-12",
-        kernel: "linux",
-        initrds: ["initrd.gz"],
-        args: "auto=true url={{urls.answers}}preseed.cfg",
-        answers: { "preseed.cfg": { template: "debian" } },
-      },
-    ],
-  });
 
 export const templateSchema = z.strictObject({ text: z.string().max(262_144) }).meta({
   id: "Template",

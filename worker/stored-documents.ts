@@ -1,9 +1,12 @@
 import type { Profile } from "../core/boot/model.ts";
 import { controlObject } from "./env.ts";
 import { preconditionOf, taggedJson, type AppContext } from "./http.ts";
-import { resolveReferences } from "./pin.ts";
+import { checkReferences } from "./pin.ts";
 import { ProblemError, unwrap } from "./problem.ts";
+import { profileReferences, templateReferences, type References } from "./references.ts";
 import { getRevision, putRevision, type RevisionKind } from "./revisions.ts";
+import type { TemplateDocument } from "./schemas.ts";
+import type { ImageManifest } from "./site-object/pinned.ts";
 
 /** Stores a revision and lets a name stand for it. */
 export async function storeDocument(
@@ -11,8 +14,10 @@ export async function storeDocument(
   kind: RevisionKind,
   name: string,
   document: object,
+  references: References,
 ): Promise<Response> {
-  return await moveHead(c, kind, name, await putRevision(c.env.REVISIONS, kind, document));
+  const revision = await putRevision(c.env.REVISIONS, kind, document);
+  return await moveHead(c, { kind, name, revision, references });
 }
 
 /**
@@ -42,18 +47,23 @@ export async function rollBack(
     const message = `${kind} "${name}" never was "${revision}"`;
     throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "revision", message }] });
   }
-  const document = await requireDocument<Profile>(c, kind, name, revision);
-  if (kind === "profile") await resolveReferences(c.env, document);
-  return await moveHead(c, kind, name, revision);
+  const document = await requireDocument<Profile | TemplateDocument | ImageManifest>(c, kind, name, revision);
+  let references: References = {};
+  if (kind === "profile") {
+    await checkReferences(c.env, document as Profile);
+    references = profileReferences(document as Profile);
+  } else if (kind === "template") {
+    references = templateReferences((document as TemplateDocument).text);
+  }
+  return await moveHead(c, { kind, name, revision, references });
 }
 
 async function moveHead(
   c: AppContext,
-  kind: RevisionKind,
-  name: string,
-  revision: string,
+  head: { kind: RevisionKind; name: string; revision: string; references: References },
 ): Promise<Response> {
-  const change = { by: c.get("caller"), precondition: preconditionOf(c) };
+  const { kind, name, revision, references } = head;
+  const change = { by: c.get("caller"), precondition: preconditionOf(c), references };
   const { created, moved } = unwrap(await controlObject(c.env).moveHead(kind, name, revision, change));
   c.set("auditDetail", { revision, moved });
   return taggedJson(c, revision, { name, revision }, created ? 201 : 200);

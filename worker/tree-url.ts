@@ -19,9 +19,8 @@ export async function signTree(
   return await signTreeGrant({ ...signer!, siteId, image: name, revision, expiresAt });
 }
 
-/** As long as a signed one, or longer; `undefined` without an image. */
-export function placeholderTree({ image }: Pinned): string | undefined {
-  if (image === null) return undefined;
+/** As long as a signed one, or longer. */
+export function placeholderTree({ image }: Pinned): string {
   const signature = "A".repeat(Math.ceil((TREE_SIGNATURE_BYTES * 4) / 3));
   return `/t/${"0".repeat(8)}.${"k".repeat(16)}.${signature}/${image.name}/${image.revision}`;
 }

@@ -1,4 +1,4 @@
-import type { Attempt, AttemptState } from "./model.ts";
+import type { Attempt, AttemptState, OnFailure } from "./model.ts";
 
 /** Scripts served before a commit; one more is a boot loop. */
 export const MAX_SERVES = 20;
@@ -39,6 +39,11 @@ export function isBeforeCommit(attempt: Attempt): boolean {
   return BEFORE_COMMIT.includes(attempt.state);
 }
 
+/** Whether its machine boots as `onFailure` says: it failed, and nobody has acted since. */
+export function isHeld(attempt: Attempt): boolean {
+  return attempt.state === "failed" && attempt.onFailure !== undefined && attempt.released !== true;
+}
+
 /** When time alone changes the attempt next, or `null`. Milliseconds since the epoch. */
 export function nextDeadline(attempt: Attempt): number | null {
   if (isBeforeCommit(attempt)) return attempt.expiresAt;
@@ -56,10 +61,12 @@ export function createAttempt(order: {
   ttlMs: number;
   installDeadlineMs: number;
   retries: number;
+  onFailure?: OnFailure | undefined;
 }): Attempt {
-  const { now, ...rest } = order;
+  const { now, onFailure, ...rest } = order;
   return {
     ...rest,
+    ...(onFailure !== undefined && onFailure !== "local" && { onFailure }),
     state: "armed",
     armedAt: now,
     expiresAt: now + order.ttlMs,
@@ -133,6 +140,7 @@ export function advance(before: Attempt, event: AttemptEvent, now: number): Tran
       });
 
     case "disarm":
+      if (isHeld(attempt)) return move({ released: true });
       if (!isActive(attempt)) return passed;
       if (isBeforeCommit(attempt)) return end("disarmed", null);
       return attempt.answersRevoked ? passed : move({ answersRevoked: true });

@@ -12,27 +12,85 @@ export type Machine = {
   readonly uuid?: string;
   readonly serial?: string;
   readonly address?: string;
-  /** Profile that `arm` takes when it names none. */
+  /** What `arm` takes when it names none, and what the machine boots unarmed, see `Profile`. */
   readonly profile?: string;
   readonly variables: Variables;
 };
 
 /** How a machine boots. */
-export type Profile = {
-  readonly mode: "install" | "local";
+export type Profile = InstallProfile | LiveProfile | MenuProfile | ChainProfile | LocalProfile;
+
+/** A profile that starts a kernel of an image. */
+export type KernelProfile = InstallProfile | LiveProfile;
+
+/** A profile that starts none by itself. */
+export type PlainProfile = Exclude<Profile, KernelProfile>;
+
+type StartsKernel = {
   /** The image that holds kernel and initrds. */
-  readonly image?: string;
+  readonly image: string;
   /** Paths inside the image. */
-  readonly kernel?: string;
+  readonly kernel: string;
   readonly initrds?: readonly string[];
   /** Kernel arguments: mustache in the `kernel-args` context. */
   readonly args?: string;
   /** Answer files by the name they are fetched under. */
   readonly answers?: Readonly<Record<string, AnswerFile>>;
   readonly variables?: Variables;
+};
+
+/** Installs, once an arm. Without one, its machines boot their disk. */
+export type InstallProfile = StartsKernel & {
+  readonly mode: "install";
   /** From the commit until the attempt is called stalled. */
   readonly installDeadlineSeconds?: number;
+  readonly onFailure?: OnFailure;
+  /** Name of the live profile that `onFailure: rescue` boots. */
+  readonly rescue?: string;
 };
+
+/**
+ * What a machine boots after an install that failed, until somebody acts: its
+ * disk, a live system for repairs, or nothing, saying why.
+ */
+export const ON_FAILURE = ["local", "rescue", "hold"] as const;
+export type OnFailure = (typeof ON_FAILURE)[number];
+
+/** A system that lives in memory: served at each boot. */
+export type LiveProfile = StartsKernel & { readonly mode: "live" };
+
+/** Another server's script or program. */
+export type ChainProfile = {
+  readonly mode: "chain";
+  /** Absolute, `http:` or `https:`: mustache in the `ipxe` context. */
+  readonly url: string;
+  readonly variables?: Variables;
+};
+
+/** A choice for whoever stands before the machine. */
+export type MenuProfile = {
+  readonly mode: "menu";
+  readonly title: string;
+  readonly items: readonly MenuItem[];
+  /** Key of the item that is taken when the time is up; never one that installs. */
+  readonly default: string;
+  /** `null`: waits until somebody chooses. */
+  readonly timeoutSeconds: number | null;
+};
+
+/** One line of a menu: a profile of its own, or something that every boot loader can do. */
+export type MenuItem = {
+  readonly key: string;
+  readonly label: string;
+  /** Neighbours of one group stand under its name. */
+  readonly group?: string;
+} & (
+  | { readonly profile: string; readonly action?: undefined }
+  | { readonly profile?: undefined; readonly action: "local" | "exit" | "shell" | "reboot" }
+);
+
+/** The machine's own disk. */
+export type LocalProfile = { readonly mode: "local" };
 
 /**
  * `once`: the same bytes again for 15 minutes after the first fetch, then
@@ -76,6 +134,10 @@ export type Attempt = {
   /** Disarmed after the commit: answers are refused, callbacks still count, nothing is retried. */
   readonly answersRevoked: boolean;
   readonly endedAt: number | null;
+  /** What its machine boots where it failed; absent: the local disk. */
+  readonly onFailure?: Exclude<OnFailure, "local">;
+  /** Somebody acted upon the failure. */
+  readonly released?: boolean;
   /** Why it ended, where the state alone does not say. */
   readonly reason: string | null;
 };

@@ -6,7 +6,8 @@ export type RenderView = Readonly<Record<string, unknown>>;
 
 /**
  * The names a template sees: the merged variables (site < profile < machine <
- * order) at the top, and `machine`, `site`, `attempt` and `urls` beside them.
+ * order) at the top, and `machine`, `site`, `attempt` (of an install) and `urls`
+ * beside them.
  *
  * @param mac the MAC that the machine boots from
  * @param baseUrl where the machine reaches its relay, without a trailing slash
@@ -15,7 +16,8 @@ export function createView(boot: {
   machine: Machine;
   mac: Mac;
   siteName: string;
-  attemptId: string;
+  /** Of an install; a live boot has none. */
+  attemptId: string | null;
   capability: string;
   baseUrl: string;
   variables: readonly Variables[];
@@ -35,7 +37,7 @@ export function createView(boot: {
       address: machine.address,
     },
     site: { name: boot.siteName },
-    attempt: { id: boot.attemptId },
+    ...(boot.attemptId !== null && { attempt: { id: boot.attemptId } }),
     urls: {
       base: baseUrl,
       answers: `${baseUrl}/a/${capability}/`,

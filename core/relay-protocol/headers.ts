@@ -28,7 +28,7 @@ export const RELAY_HEADER = {
 
 /**
  * How a script may be given again:
- * - `as-is`: the local disk
+ * - `as-is`: the local disk, or another server
  * - `signed-anew`: a system that lives in memory and fetches no answers; its
  *   image URLs end, so the relay signs them again
  */

@@ -27,6 +27,8 @@ export type RelayMachine = {
   /** A reserved address: given to this machine only. */
   readonly address?: Ipv4;
   readonly bootFiles?: BootFiles;
+  /** It boots a system that lives in memory: stage one waits for ever, there is no disk to fall back to. */
+  readonly diskless?: true;
 };
 
 /** A key that verifies (and signs) this site's image URLs; see core/sign. */

@@ -284,6 +284,10 @@ describe("rollback", () => {
     const { revision } = first.json;
     await done("POST", "/images/debian-12/rollback", { revision });
     expect((await api("GET", "/images/debian-12")).headers.get("etag")).toBe(etag);
+    const used = await api("DELETE", "/images/debian-12");
+    expect(used.status).toBe(409);
+    expect(used.json.detail).toContain('in use by profile "debian-12", profile "no-answers"');
+    for (const profile of ["debian-12", "no-answers"]) await api("DELETE", `/profiles/${profile}`);
     expect((await api("DELETE", "/images/debian-12", undefined, { "if-match": etag })).status).toBe(204);
   });
 

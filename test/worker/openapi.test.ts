@@ -208,6 +208,7 @@ test("every operation answers as it is documented", async () => {
   await call("PUT", "/profiles/disk", { mode: "local" });
   const { files } = await call("GET", "/images/debian-12");
   await call("PUT", "/images/copy", { files: { linux: { sha256: files.linux.sha256 } } });
+  await call("DELETE", "/profiles/debian-12");
   for (const path of ["/profiles/disk", "/templates/answer", "/images/copy"]) await call("DELETE", path);
 
   const file = "/images/copy/files/boot/linux";

@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
+import type { Profile } from "../../core/boot/model.ts";
 import type { Actor, Caller, Role } from "../access.ts";
 import { formatApiToken, mintCredential } from "../credentials.ts";
-import type { Env } from "../env.ts";
+import { siteObject, type Env } from "../env.ts";
 import { migrate } from "../migrate.ts";
 import { type Precondition } from "../precondition.ts";
 import { fail, ok, type Result } from "../problem.ts";
@@ -21,6 +22,9 @@ import {
   type HeadChange,
   type Revision,
 } from "./heads.ts";
+import { deliverNotices, nextNoticeAt, noticeFor, queueNotices, type ProfileNotice } from "./notices.ts";
+import { resolveProfiles, type Dependency } from "./profile-pins.ts";
+import { profilesNaming, putReferences } from "./references.ts";
 import { CONTROL_MIGRATIONS } from "./schema.ts";
 import { discardUpload } from "../upload-bytes.ts";
 import {
@@ -32,6 +36,7 @@ import {
   sealedSecrets,
   type SecretInfo,
 } from "./secrets.ts";
+import { setProfilesOfSite, siteNamesUsing, sitesDependingOn } from "./site-profiles.ts";
 import { deleteSite, findSite, listSites, noSite, putSite, type Site, type Tagged } from "./sites.ts";
 import { addToken, deleteToken, findCaller, findToken, listTokens, type TokenInfo } from "./tokens.ts";
 import {
@@ -97,7 +102,13 @@ export class ControlObject extends DurableObject<Env> {
     revision: string,
     change: HeadChange,
   ): Result<{ created: boolean; moved: boolean }> {
-    return moveHead(this.sql, { kind, name, revision }, change, Date.now());
+    return this.transaction(() => {
+      const result = moveHead(this.sql, { kind, name, revision }, change, Date.now());
+      if (!result.ok) return result;
+      putReferences(this.sql, kind, revision, change.references);
+      if (result.value.moved) this.tellSites({ kind, name });
+      return result;
+    });
   }
 
   head(kind: RevisionKind, name: string): Head | null {
@@ -126,8 +137,37 @@ export class ControlObject extends DurableObject<Env> {
     return hasRevision(this.sql, kind, name, revision);
   }
 
+  /** Takes a name away, unless a profile or a site uses it. */
   deleteHead(kind: RevisionKind, name: string, precondition: Precondition): Result<null> {
-    return deleteHead(this.sql, kind, name, precondition);
+    return this.transaction(() => {
+      const sites = kind === "profile" ? siteNamesUsing(this.sql, name) : [];
+      const users = [
+        ...profilesNaming(this.sql, kind, name).map((profile) => `profile "${profile}"`),
+        ...sites.map((site) => `site "${site}"`),
+      ];
+      return deleteHead(this.sql, kind, name, precondition, users);
+    });
+  }
+
+  /** What the named profiles do; names without one are left out. */
+  profileModes(names: string[]): Record<string, Profile["mode"]> {
+    const pins = resolveProfiles(this.sql, names);
+    return Object.fromEntries(names.flatMap((name) => (pins[name] ? [[name, pins[name].mode]] : [])));
+  }
+
+  // --- Profiles that sites use -------------------------------------------------
+
+  /** Takes the profiles that a site's machines and its default name, and says what they stand for. */
+  useProfiles(siteId: string, names: string[]): ProfileNotice {
+    return this.transaction(() => {
+      setProfilesOfSite(this.sql, siteId, names);
+      return noticeFor(this.sql, siteId, Date.now());
+    });
+  }
+
+  /** Sees that every site that depends on a name hears of its change. */
+  private tellSites(changed: Dependency): void {
+    queueNotices(this.sql, sitesDependingOn(this.sql, changed), Date.now());
   }
 
   // --- API tokens --------------------------------------------------------------
@@ -190,7 +230,11 @@ export class ControlObject extends DurableObject<Env> {
     precondition: Precondition,
   ): Promise<Result<{ info: SecretInfo; etag: string; created: boolean }>> {
     const sealed = await sealSecret(this.env.SECRET_KEYS, name, value);
-    return putSecret(this.sql, { ...sealed, name, by: by.name }, precondition, Date.now());
+    return this.transaction(() => {
+      const result = putSecret(this.sql, { ...sealed, name, by: by.name }, precondition, Date.now());
+      if (result.ok) this.tellSites({ kind: "secret", name });
+      return result;
+    });
   }
 
   getSecret(name: string): Result<{ info: SecretInfo; etag: string }> {
@@ -203,7 +247,11 @@ export class ControlObject extends DurableObject<Env> {
   }
 
   deleteSecret(name: string, precondition: Precondition): Result<null> {
-    return deleteSecret(this.sql, name, precondition);
+    return this.transaction(() => {
+      const result = deleteSecret(this.sql, name, precondition);
+      if (result.ok) this.tellSites({ kind: "secret", name });
+      return result;
+    });
   }
 
   /** The encrypted values that an order takes along; each is a read, and audited as one. */
@@ -224,7 +272,12 @@ export class ControlObject extends DurableObject<Env> {
       if (!opened.ok) return opened;
       const after = await sealSecret(this.env.SECRET_KEYS, name, opened.value[name]!);
       if (before.startsWith(`${after.kid}.`)) continue;
-      if (resealSecret(this.sql, name, before, after)) resealed += 1;
+      const done = this.transaction(() => {
+        const changed = resealSecret(this.sql, name, before, after);
+        if (changed) this.tellSites({ kind: "secret", name });
+        return changed;
+      });
+      if (done) resealed += 1;
     }
     return ok({ total: names.length, resealed });
   }
@@ -241,9 +294,8 @@ export class ControlObject extends DurableObject<Env> {
 
   // --- Files of images ---------------------------------------------------------
 
-  async beginUpload(upload: Upload): Promise<void> {
-    beginUpload(this.sql, upload, Date.now());
-    await this.scheduleAlarm();
+  beginUpload(upload: Upload): void {
+    this.transaction(() => beginUpload(this.sql, upload, Date.now()));
   }
 
   listUploads(image: string, path: string): { uploadId: string; startedAt: string }[] {
@@ -272,17 +324,31 @@ export class ControlObject extends DurableObject<Env> {
 
   // --- Time ----------------------------------------------------------------------
 
-  /** Removes what abandoned uploads left. Idempotent: one that fails is found again by its age. */
+  /**
+   * Tells sites what their profiles stand for, and removes what abandoned
+   * uploads left. Idempotent: what fails is still due, or found again by its age.
+   */
   override async alarm(): Promise<void> {
-    for (const upload of abandonedUploads(this.sql, Date.now())) {
+    const now = Date.now();
+    await deliverNotices(this.sql, now, async (siteId, notice) => {
+      await siteObject(this.env, siteId).takeProfiles(notice);
+    });
+    for (const upload of abandonedUploads(this.sql, now)) {
       await discardUpload(this.env.IMAGES, upload);
       endUpload(this.sql, upload.id, null);
     }
-    await this.scheduleAlarm();
+    this.scheduleAlarm();
   }
 
-  private async scheduleAlarm(): Promise<void> {
-    const at = nextAbandonment(this.sql);
-    if (at !== null) await this.ctx.storage.setAlarm(at);
+  private transaction<T>(body: () => T): T {
+    const result = this.ctx.storage.transactionSync(body);
+    this.scheduleAlarm();
+    return result;
+  }
+
+  private scheduleAlarm(): void {
+    const at = Math.min(nextAbandonment(this.sql) ?? Infinity, nextNoticeAt(this.sql) ?? Infinity);
+    // Durable with the writes before it; a failure resets the object.
+    if (at !== Infinity) void this.ctx.storage.setAlarm(at);
   }
 }

@@ -1,6 +1,7 @@
 import type { Actor } from "../access.ts";
 import { checkPrecondition, type Precondition } from "../precondition.ts";
 import { fail, ok, type Result } from "../problem.ts";
+import type { References } from "../references.ts";
 import type { RevisionKind } from "../revisions.ts";
 
 /** What a name stands for, since when, and who made it so. */
@@ -23,8 +24,12 @@ export type Revision = {
 type Row = { name: string; revision: string; at: number; by_name: string };
 type RevisionRow = { seq: number; revision: string; at: number; by_name: string };
 
-/** A change of what a name stands for. */
-export type HeadChange = { readonly by: Actor; readonly precondition: Precondition };
+/** A change of what a name stands for; `references`: what the new revision names. */
+export type HeadChange = {
+  readonly by: Actor;
+  readonly precondition: Precondition;
+  readonly references: References;
+};
 
 export function findHead(sql: SqlStorage, kind: RevisionKind, name: string): Head | null {
   const row = sql
@@ -65,17 +70,26 @@ export function moveHead(
   return ok({ created: present === null, moved: true });
 }
 
-/** Takes a name away. Its revisions stay: armed machines may hold them. */
+/**
+ * Takes a name away. Its revisions stay: armed machines may hold them.
+ *
+ * @param users what would miss it: then it is refused
+ */
 export function deleteHead(
   sql: SqlStorage,
   kind: RevisionKind,
   name: string,
   precondition: Precondition,
+  users: readonly string[],
 ): Result<null> {
   const present = findHead(sql, kind, name);
   if (present === null) return fail("not-found", `no ${kind} "${name}"`);
   const allowed = checkPrecondition(precondition, present.revision);
   if (!allowed.ok) return allowed;
+  if (users.length > 0) {
+    const shown = users.slice(0, 10).join(", ") + (users.length > 10 ? ` and ${users.length - 10} more` : "");
+    return fail("conflict", `${kind} "${name}" is in use by ${shown}; change or delete those first`);
+  }
   sql.exec("DELETE FROM heads WHERE kind = ? AND name = ?", kind, name);
   return ok(null);
 }

@@ -84,4 +84,27 @@ export const CONTROL_MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX uploads_by_age ON uploads (started_at);
   `,
+  // What revisions name, which sites use which profiles, and which of them have yet to be told.
+  `
+  CREATE TABLE revision_references (
+    kind TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (kind, revision)
+  );
+  CREATE TABLE site_profiles (
+    site_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (site_id, name)
+  );
+  CREATE INDEX site_profiles_by_name ON site_profiles (name);
+  CREATE TABLE site_notices (
+    site_id TEXT PRIMARY KEY,
+    generation INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    failures INTEGER NOT NULL
+  );
+  CREATE TABLE notice_generation (value INTEGER NOT NULL);
+  INSERT INTO notice_generation (value) VALUES (0);
+  `,
 ];

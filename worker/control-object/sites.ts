@@ -63,6 +63,8 @@ export function listSites(
 /** Forgets a site: its name is free, its id never comes back. */
 export function deleteSite(sql: SqlStorage, id: string): void {
   sql.exec("DELETE FROM sites WHERE id = ?", id);
+  for (const table of ["site_profiles", "site_notices"])
+    sql.exec(`DELETE FROM ${table} WHERE site_id = ?`, id);
 }
 
 export function noSite(name: string): Result<never> {

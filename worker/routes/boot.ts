@@ -40,6 +40,7 @@ bootRoutes.get("/boot/:mac/:script{[a-z.]+}", async (c) => {
   const { credential, prefix } = c.get("client");
   const site = siteObject(c.env, credential.siteId);
   const place = { mac, baseUrl: baseUrl(c) };
+  const item = menuItem(c);
   const plan = forClient(
     c,
     await site.openScript(credential, {
@@ -48,6 +49,7 @@ bootRoutes.get("/boot/:mac/:script{[a-z.]+}", async (c) => {
       observedMac: observedMac(c),
       clientIp: clientIp(c),
       smbios: smbiosClaims(c),
+      item,
     }),
   );
   const bootPlan = await createBootPlan(c.env, { siteId: credential.siteId, prefix }, dialect, plan);
@@ -56,7 +58,8 @@ bootRoutes.get("/boot/:mac/:script{[a-z.]+}", async (c) => {
     forClient(c, await site.noteRefusedScript(credential, { mac, dialect, reason }));
     return script(c, text);
   }
-  const repeatable = repeatabilityOf(plan);
+  // Without the choice, the same machine is shown the menu.
+  const repeatable = item === null ? repeatabilityOf(plan, bootPlan) : undefined;
   if (repeatable !== undefined && !isDirect(c)) c.header(RELAY_HEADER.REPEATABLE, repeatable);
   return script(c, text);
 });
@@ -140,6 +143,12 @@ function smbiosClaims(c: AppContext): SmbiosClaims {
     if (value !== undefined && value !== "") claims[name] = value;
   }
   return claims;
+}
+
+/** What the script of a menu adds to its own URL. */
+function menuItem(c: AppContext): { key: string; menu: string } | null {
+  const key = c.req.query("item")?.slice(0, MAX_CLAIM_LENGTH);
+  return key === undefined ? null : { key, menu: (c.req.query("menu") ?? "").slice(0, MAX_CLAIM_LENGTH) };
 }
 
 /** Where the machine reaches the client paths: for a relay its word, which its credential stands for. */

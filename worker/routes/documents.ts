@@ -9,9 +9,11 @@ import {
 } from "../api/responses/documents.ts";
 import { controlObject } from "../env.ts";
 import { pageJson, preconditionOf } from "../http.ts";
-import { resolveReferences } from "../pin.ts";
+import { checkReferences } from "../pin.ts";
 import { unwrap } from "../problem.ts";
-import { profileSchema, rollbackSchema, templateSchema } from "../schemas.ts";
+import { profileSchema } from "../profile-schema.ts";
+import { profileReferences, templateReferences } from "../references.ts";
+import { rollbackSchema, templateSchema } from "../schemas.ts";
 import { checkTemplateText } from "../check-template.ts";
 import { rollBack, showDocument, storeDocument } from "../stored-documents.ts";
 
@@ -36,8 +38,8 @@ export const documentRoutes = new ApiRoutes()
       responses: STORED,
     },
     async (c, { params: { name }, body: profile }) => {
-      if (profile.mode === "install") await resolveReferences(c.env, profile);
-      return await storeDocument(c, "profile", name, profile);
+      await checkReferences(c.env, profile);
+      return await storeDocument(c, "profile", name, profile, profileReferences(profile));
     },
   )
 
@@ -69,7 +71,7 @@ export const documentRoutes = new ApiRoutes()
     },
     async (c, { params: { name }, body: template }) => {
       checkTemplateText(template.text);
-      return await storeDocument(c, "template", name, template);
+      return await storeDocument(c, "template", name, template, templateReferences(template.text));
     },
   )
 
@@ -153,7 +155,9 @@ for (const [kind, Kind] of [
         summary: `Take ${kind === "image" ? "an" : "a"} ${kind}'s name away`,
         params: BY_NAME,
         conditional: true,
+        description: "Refused with 409, naming who, where profiles or sites use it.",
         responses: { 204: { description: "Its revisions stay: armed machines may hold them" } },
+        problems: ["conflict"],
       },
       async (c, { params: { name } }) => {
         unwrap(await controlObject(c.env).deleteHead(kind, name, preconditionOf(c)));

@@ -44,7 +44,7 @@ export const imageApiRoutes = new ApiRoutes()
       responses: STORED,
     },
     async (c, { params, body }) =>
-      await storeDocument(c, "image", params.name, await resolveImage(c.env, params.name, body)),
+      await storeDocument(c, "image", params.name, await resolveImage(c.env, params.name, body), {}),
   );
 
 /** Files as the API shows them: not where in the bucket they are. */

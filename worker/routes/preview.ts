@@ -1,14 +1,15 @@
 import { ApiRoutes } from "../api/api-routes.ts";
 import { MACHINE, PREVIEW_QUERY } from "../api/parameters.ts";
 import { previewSchema } from "../api/responses/machines.ts";
+import type { PlainProfile } from "../../core/boot/model.ts";
 import { renderIpxe } from "../../core/render/scripts/ipxe.ts";
 import { createBootPlan } from "../boot-plan.ts";
-import { siteObject } from "../env.ts";
+import { controlObject, siteObject } from "../env.ts";
 import type { AppContext } from "../http.ts";
-import { pinProfile } from "../pin.ts";
+import { pinProfile, presentProfile, type PresentProfile } from "../pin.ts";
 import { ProblemError, unwrap, type FieldError, type Result } from "../problem.ts";
 import type { Pinned } from "../site-object/pinned.ts";
-import type { BootPreview } from "../site-object/preview.ts";
+import type { BootPreview, PlanPreview } from "../site-object/preview.ts";
 import { findProblems } from "../site-object/render.ts";
 import { requireSite } from "./sites.ts";
 
@@ -43,22 +44,40 @@ export const previewRoutes = new ApiRoutes().add(
       const message = `"${machine.name}" is not armed and has no profile of its own: name one`;
       throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "profile", message }] });
     }
+    const present = await presentProfile(c.env, profile);
+    const { document } = present;
+    if (document.mode !== "install" && document.mode !== "live") {
+      return c.json(await previewPlan(c, siteId, machine.id, { ...present, document }));
+    }
     const pinned = await pinProfile(c.env, { profile, variables: {}, site: siteName, by: c.get("caller") });
     return c.json(await formatPreview(c, siteId, (await preview(machine.id, pinned))!));
   },
 );
 
+/** As `formatPreview`, of a profile that starts no kernel by itself. */
+async function previewPlan(
+  c: AppContext,
+  siteId: string,
+  machineId: string,
+  profile: PresentProfile & { readonly document: PlainProfile },
+) {
+  const { name, revision, document } = profile;
+  const named = document.mode === "menu" ? document.items.flatMap((item) => item.profile ?? []) : [];
+  const modes = await controlObject(c.env).profileModes(named);
+  const previewed = await siteObject(c.env, siteId).previewPlan(machineId, { name, document }, modes);
+  const { machine, plan, problems } = unwrap(previewed as Result<PlanPreview>);
+  const script = plan === null ? null : renderIpxe(plan);
+  return { machine, attempt: null, profile: { name, revision }, script, problems, answers: {} };
+}
+
 /** What the machine would be served. Its image URLs are signed, but past their end. */
 async function formatPreview(c: AppContext, siteId: string, preview: BootPreview) {
   const { machine, attempt, pinned, view, capability, answers } = preview;
-  const { name, revision, document } = pinned.profile;
+  const { name, revision } = pinned.profile;
   let script: string | null = null;
   const problems: FieldError[] = [];
   try {
-    const decided =
-      document.mode === "local"
-        ? ({ kind: "local" } as const)
-        : ({ kind: "install", pinned, view, capability, urlsExpireAt: 0 } as const);
+    const decided = { kind: "kernel", pinned, view, capability, urlsExpireAt: 0 } as const;
     script = renderIpxe(await createBootPlan(c.env, { siteId, prefix: "" }, "ipxe", decided));
   } catch (error) {
     const found = findProblems(() => {

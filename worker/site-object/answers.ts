@@ -1,15 +1,17 @@
-import type { Ipv4, Mac } from "../../core/addresses.ts";
 import { COMMIT_FILE, decideAnswer } from "../../core/boot/answer.ts";
 import { attest } from "../../core/boot/decide.ts";
 import type { AnswerFile, Attempt } from "../../core/boot/model.ts";
 import type { EventDetail } from "../../core/relay-protocol/events.ts";
-import { ok, type Result } from "../problem.ts";
+import type { Env } from "../env.ts";
+import { ok } from "../problem.ts";
 import { openSecrets } from "../secret-box.ts";
 import { namesTree, signTree } from "../tree-url.ts";
-import type { Env } from "../env.ts";
+import type { AnswerContext, AnswerInputs, AnswerOutcome, AnswerRequest } from "./answer-request.ts";
 import { capabilityOrigin, findByCapability, firstServedAt, noteServed, saveAttempt } from "./attempts.ts";
 import { takesClaims } from "./claims.ts";
 import { noteBoot } from "./events.ts";
+import { openLiveAnswer } from "./live-answers.ts";
+import { findLiveBoot } from "./live-boots.ts";
 import { findMachine } from "./machines.ts";
 import { siteIdentity } from "./meta.ts";
 import { passTime } from "./orders.ts";
@@ -19,59 +21,40 @@ import { findProblems, renderAnswer, sealedSecretsOf, viewOf } from "./render.ts
 /** Of what an event says of a template that does not render. */
 const MAX_MESSAGE_LENGTH = 1_000;
 
-/** How an installer asks for one of its answers. */
-export type AnswerRequest = {
-  readonly capability: string;
-  readonly secretHash: string;
-  readonly file: string;
-  /** `false` for HEAD. */
-  readonly commits: boolean;
-  readonly observedMac: Mac | null;
-  readonly clientIp: Ipv4 | null;
-  readonly baseUrl: string;
-};
-
-/** What an answer needs that is opened by an await, so before the transaction that serves it. */
-export type AnswerInputs = {
-  /** In plain, those that this answer names; a failure where one cannot be decrypted. */
-  readonly secrets: Result<Readonly<Record<string, string>>>;
-  /** The image as a whole, where this answer names it. */
-  readonly treePath: string | undefined;
-};
-
-/** Opens what the answer needs; what a capability's attempt holds never changes. */
+/** Opens what the answer needs; what a capability opens never changes. */
 export async function prepareAnswer(
   sql: SqlStorage,
   env: Env,
-  request: Pick<AnswerRequest, "secretHash" | "file">,
+  { secretHash, file }: Pick<AnswerRequest, "secretHash" | "file">,
 ): Promise<AnswerInputs> {
-  const { attempt, pinned } = findByCapability(sql, request.secretHash) ?? { pinned: null };
-  if (attempt === undefined || pinned === null) return { secrets: ok({}), treePath: undefined };
+  const opened = findOpened(sql, secretHash);
+  if (opened === null) return { secrets: ok({}), treePath: undefined };
+  const { pinned, until } = opened;
   return {
-    secrets: await openSecrets(env.SECRET_KEYS, sealedSecretsOf(pinned, request.file)),
-    treePath: await treePathOf(sql, env, attempt, pinned, request.file),
+    secrets: await openSecrets(env.SECRET_KEYS, sealedSecretsOf(pinned, file)),
+    treePath: await treePathOf(env, siteIdentity(sql).id, pinned, file, until),
   };
 }
 
-/**
- * `refused` is one and the same for every wrong request, `unavailable` is a
- * right one whose answer cannot be made now; the reason is in the event.
- */
-export type AnswerOutcome =
-  | { readonly kind: "served"; readonly text: string }
-  | { readonly kind: "refused" }
-  | { readonly kind: "unavailable" };
+/** What a capability opens, and until when at the latest, milliseconds. */
+function findOpened(sql: SqlStorage, secretHash: string): { pinned: Pinned; until: number } | null {
+  const install = findByCapability(sql, secretHash);
+  if (install !== null) {
+    const { attempt, pinned } = install;
+    return pinned === null ? null : { pinned, until: attempt.expiresAt + attempt.installDeadlineMs };
+  }
+  const live = findLiveBoot(sql, secretHash, Date.now());
+  return live === null ? null : { pinned: live.pinned, until: live.boot.expiresAt };
+}
 
 /**
  * Serves an answer. The first one commits the attempt, in the caller's
  * transaction; rendering comes before, so that what cannot be rendered commits
  * nothing.
  */
-export function openAnswer(
-  sql: SqlStorage,
-  context: { direct: boolean; inputs: AnswerInputs; now: number },
-  request: AnswerRequest,
-): AnswerOutcome {
+export function openAnswer(sql: SqlStorage, context: AnswerContext, request: AnswerRequest): AnswerOutcome {
+  const found = findByCapability(sql, request.secretHash);
+  if (found === null) return openLiveAnswer(sql, context, request);
   const { direct, now } = context;
   const site = siteIdentity(sql);
   const { treePath } = context.inputs;
@@ -94,8 +77,7 @@ export function openAnswer(
     return { kind: "unavailable" };
   };
 
-  const found = findByCapability(sql, request.secretHash);
-  if (found === null || origin === null) return refuse(null, "unknown-capability");
+  if (origin === null) return refuse(null, "unknown-capability");
   const { pinned } = found;
   const attempt = passTime(sql, found.attempt, now);
   // A claim that was taken behind a relay is worth nothing to a stranger with a boot token, nor the other way round.
@@ -168,17 +150,15 @@ function answerFile(pinned: Pinned, file: string): AnswerFile | undefined {
   return Object.hasOwn(answers, file) ? answers[file] : undefined;
 }
 
-/** A grant on the image, where the answer names it, until the attempt's last instant. */
+/** A grant on the image, where the answer names it. */
 async function treePathOf(
-  sql: SqlStorage,
   env: Env,
-  attempt: Attempt,
+  siteId: string,
   pinned: Pinned,
   file: string,
+  until: number,
 ): Promise<string | undefined> {
   const template = answerFile(pinned, file)?.template;
-  if (template === undefined || pinned.image === null) return undefined;
-  if (!namesTree(pinned.templates[template]?.text)) return undefined;
-  const until = attempt.expiresAt + attempt.installDeadlineMs;
-  return await signTree(env.IMAGE_KEYS, siteIdentity(sql).id, pinned.image, until);
+  if (template === undefined || !namesTree(pinned.templates[template]?.text)) return undefined;
+  return await signTree(env.IMAGE_KEYS, siteId, pinned.image, until);
 }

@@ -1,7 +1,8 @@
 import type { Mac } from "../../core/addresses.ts";
-import { isActive, isBeforeCommit, nextDeadline } from "../../core/boot/attempt.ts";
+import { isActive, isBeforeCommit, isHeld, nextDeadline } from "../../core/boot/attempt.ts";
 import type { Attempt } from "../../core/boot/model.ts";
 import type { Pinned } from "./pinned.ts";
+import type { HashedPins } from "./pins.ts";
 
 /** An attempt with what it holds; an attempt that has ended may hold nothing any more. */
 export type AttemptWithPins<P extends Pinned | null = Pinned> = {
@@ -30,8 +31,9 @@ export function insertAttempt(sql: SqlStorage, attempt: Attempt, pinHash: string
 /** Stores what the state machine made of an attempt. */
 export function saveAttempt(sql: SqlStorage, attempt: Attempt): void {
   sql.exec(
-    "UPDATE attempts SET active = ?, deadline = ?, document = ? WHERE id = ?",
+    "UPDATE attempts SET active = ?, held = ?, deadline = ?, document = ? WHERE id = ?",
     isActive(attempt) ? 1 : 0,
+    isHeld(attempt) ? 1 : 0,
     nextDeadline(attempt),
     JSON.stringify(attempt),
     attempt.id,
@@ -55,6 +57,28 @@ export function findActiveAttempt(sql: SqlStorage, machineId: string): AttemptWi
     .toArray()[0];
   if (row === undefined) return null;
   return { attempt: JSON.parse(row.document) as Attempt, pinned: JSON.parse(row.pinned) as Pinned };
+}
+
+/** The machine's latest attempt, whatever has become of it: an active one is the latest. */
+export function findLatestAttempt(sql: SqlStorage, machineId: string): Attempt | null {
+  const row = sql
+    .exec<{ document: string }>(
+      "SELECT document FROM attempts WHERE machine_id = ? ORDER BY rowid DESC LIMIT 1",
+      machineId,
+    )
+    .toArray()[0];
+  return row === undefined ? null : (JSON.parse(row.document) as Attempt);
+}
+
+/** What an attempt holds that is active, or holds its machine: what others held may be gone. */
+export function pinnedOf(sql: SqlStorage, attemptId: string): HashedPins {
+  const { hash, document } = sql
+    .exec<{ hash: string; document: string }>(
+      "SELECT p.hash, p.document FROM attempts a JOIN pins p ON p.hash = a.pin WHERE a.id = ?",
+      attemptId,
+    )
+    .one();
+  return { hash, pinned: JSON.parse(document) as Pinned };
 }
 
 /** Newest first; those older than the attempt `after`, where it is given. */

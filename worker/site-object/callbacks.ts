@@ -5,6 +5,7 @@ import { findByCapability, saveAttempt } from "./attempts.ts";
 import type { BootEvent, CallbackName } from "../../core/relay-protocol/events.ts";
 import type { ReportedEvent } from "../schemas.ts";
 import { hasEvent, noteBoot } from "./events.ts";
+import { findLiveBoot } from "./live-boots.ts";
 import { findMachine, machineIdOfMac } from "./machines.ts";
 import { passTime } from "./orders.ts";
 
@@ -34,8 +35,17 @@ export function takeCallback(sql: SqlStorage, now: number, request: CallbackRequ
     return false;
   };
   const found = findByCapability(sql, request.secretHash);
-  if (found === null) return refuse(null, "unknown-capability");
   const sender = observedMac === null ? null : machineIdOfMac(sql, observedMac);
+  if (found === null) {
+    const live = findLiveBoot(sql, request.secretHash, now);
+    if (live === null) return refuse(null, "unknown-capability");
+    if (sender !== null && sender !== live.boot.machineId) return refuse(null, "another-machine");
+    // A live system has no attempt that it could move; what it says is kept.
+    const detail = { profile: live.pinned.profile.name, ...(message !== "" && { message }) };
+    const mac = observedMac ?? findMachine(sql, live.boot.machineId)?.macs[0] ?? null;
+    noteBoot(sql, null, mac, { stage: "callback", name: event, detail }, now, heard);
+    return true;
+  }
   if (sender !== null && sender !== found.attempt.machineId) return refuse(found.attempt, "another-machine");
   const attempt = passTime(sql, found.attempt, now);
   let after = attempt;

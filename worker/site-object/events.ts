@@ -95,6 +95,17 @@ export function listEvents(
   return rows.toArray().map(toEvent);
 }
 
+/** What was decided of a machine last. */
+export function lastDecisionOf(sql: SqlStorage, machineId: string): StoredEvent | null {
+  const row = sql
+    .exec<Row>(
+      "SELECT * FROM events WHERE machine_id = ? AND stage = 'decision' ORDER BY seq DESC LIMIT 1",
+      machineId,
+    )
+    .toArray()[0];
+  return row === undefined ? null : toEvent(row);
+}
+
 /** Drops what is past its retention. */
 export function pruneEvents(sql: SqlStorage, now: number): void {
   // Never the newest: the next one takes its number from it, and a cursor must not meet it twice.

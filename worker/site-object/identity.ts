@@ -7,8 +7,13 @@ import type { Pinned } from "./pinned.ts";
 /** Who a SiteObject is; pushed by the API whenever the site's document changes. */
 export type SiteIdentity = { readonly id: string; readonly name: string } & SiteSettings;
 
+/** What brings variables of its own to a boot. */
+export type Variabled = Pick<Pinned, "variables"> & {
+  readonly profile: { readonly document: { readonly variables?: Variables } };
+};
+
 /** Every variable level of a boot, weakest first. */
-export function variableLevels(site: SiteIdentity, pinned: Pinned, machine: SiteMachine) {
+export function variableLevels(site: SiteIdentity, pinned: Variabled, machine: SiteMachine) {
   const level = (source: VariableLevel["source"], variables: Variables | undefined) => ({
     source,
     variables: variables ?? {},

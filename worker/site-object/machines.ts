@@ -8,6 +8,7 @@ import { fail, ok, type Result } from "../problem.ts";
 import { canonicalJson } from "../revisions.ts";
 import { machineSchema, type MachineInput } from "../schemas.ts";
 import { validate } from "../validate.ts";
+import { noteProfilesChanged } from "./profile-sync.ts";
 
 /** A machine as the site stores it. */
 export type SiteMachine = Machine & {
@@ -158,10 +159,11 @@ export function putMachine(
   }
 
   sql.exec(
-    "INSERT OR REPLACE INTO machines (id, name, address, document, revision) VALUES (?, ?, ?, ?, ?)",
+    "INSERT OR REPLACE INTO machines (id, name, address, profile, document, revision) VALUES (?, ?, ?, ?, ?, ?)",
     machine.id,
     machine.name,
     machine.address ?? null,
+    machine.profile ?? null,
     JSON.stringify(machine),
     revision,
   );
@@ -173,6 +175,7 @@ export function putMachine(
     "DELETE FROM discovered WHERE mac IN (SELECT mac FROM machine_macs WHERE machine_id = ?)",
     machine.id,
   );
+  if (existing?.profile !== machine.profile) noteProfilesChanged(sql);
   return ok({ ...tagMachine(sql, machine), created: existing === null, changed: true });
 }
 
@@ -199,8 +202,18 @@ export function noMachine(key: string): Result<never> {
 /** Removes a machine; its attempts and events stay. */
 export function deleteMachine(sql: SqlStorage, id: string, revision: number): void {
   sql.exec("DELETE FROM machines WHERE id = ?", id);
-  sql.exec("DELETE FROM machine_macs WHERE machine_id = ?", id);
+  for (const table of ["machine_macs", "live_boots", "menus"]) {
+    sql.exec(`DELETE FROM ${table} WHERE machine_id = ?`, id);
+  }
+  // Nobody can act upon its last failure any more.
+  sql.exec("UPDATE attempts SET held = 0 WHERE machine_id = ? AND held = 1", id);
+  noteProfilesChanged(sql);
   sql.exec("INSERT INTO removed_machines (id, revision) VALUES (?, ?)", id, revision);
+}
+
+/** Lets relays hear of the machines of a profile again; `null`: of those without one of their own. */
+export function touchMachinesOf(sql: SqlStorage, profile: string | null, revision: number): void {
+  sql.exec("UPDATE machines SET revision = ? WHERE profile IS ?", revision, profile);
 }
 
 function findById(sql: SqlStorage, id: string): SiteMachine | null {

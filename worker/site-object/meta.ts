@@ -2,14 +2,20 @@ import { fail, ok, type Result } from "../problem.ts";
 import { canonicalJson } from "../revisions.ts";
 import { siteSettingsSchema } from "../schemas.ts";
 import type { SiteIdentity } from "./identity.ts";
-import { countMachines } from "./machines.ts";
+import { countMachines, touchMachinesOf } from "./machines.ts";
+import { noteProfilesChanged } from "./profile-sync.ts";
 
 /** Takes the site's document; the same one changes nothing. */
 export function configureSite(sql: SqlStorage, identity: SiteIdentity): void {
   const text = canonicalJson(identity);
-  if (text === readMeta(sql, "identity")) return;
+  const before = readMeta(sql, "identity");
+  if (text === before) return;
   writeMeta(sql, "identity", text);
-  nextRevision(sql);
+  const revision = nextRevision(sql);
+  const { defaultProfile } = before === null ? {} : (JSON.parse(before) as Partial<SiteIdentity>);
+  if (defaultProfile === identity.defaultProfile) return;
+  touchMachinesOf(sql, null, revision);
+  noteProfilesChanged(sql);
 }
 
 /** Ends the site: it takes no more machines, and its relays' credentials are good no more. */

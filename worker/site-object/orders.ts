@@ -1,9 +1,9 @@
-import { advance, createAttempt, isActive } from "../../core/boot/attempt.ts";
+import { advance, createAttempt, isActive, isHeld } from "../../core/boot/attempt.ts";
 import type { Attempt } from "../../core/boot/model.ts";
 import type { EventDetail } from "../../core/relay-protocol/events.ts";
 import { mintId } from "../credentials.ts";
 import { fail, ok, type FieldError, type Result } from "../problem.ts";
-import { findActiveAttempt, insertAttempt, saveAttempt } from "./attempts.ts";
+import { findActiveAttempt, insertAttempt, saveAttempt, findLatestAttempt } from "./attempts.ts";
 import { checkConfirmation } from "./confirmation.ts";
 import { recordOwnEvent } from "./events.ts";
 import { noteIdempotent, repeatedOrder, type IdempotencyKey } from "./idempotency.ts";
@@ -100,6 +100,9 @@ export function arm(
         { field: "supersede", message: "names no active attempt of this machine" },
       ]);
     }
+    const latest = findLatestAttempt(sql, machine.id);
+    // Whoever orders again has acted upon the failure.
+    if (latest !== null && isHeld(latest)) saveAttempt(sql, advance(latest, { type: "disarm" }, now).attempt);
     const attempt = createAttempt({
       id,
       machineId: machine.id,
@@ -109,6 +112,7 @@ export function arm(
       ttlMs: order.ttlSeconds * 1_000,
       installDeadlineMs: (document.installDeadlineSeconds ?? 14_400) * 1_000,
       retries: order.retries,
+      onFailure: document.onFailure,
     });
     insertAttempt(sql, attempt, pins.hash);
     noteOrder(sql, attempt, "armed", { profile: `${name}@${revision}`, by: order.by }, now);
@@ -120,13 +124,18 @@ export function arm(
   return ok({ attempts, created: true });
 }
 
-/** Ends a machine's active attempt; after the commit only its answers. */
+/**
+ * Ends a machine's active attempt; after the commit only its answers. Where its
+ * latest one failed and holds it, lets it boot again.
+ */
 export function disarm(sql: SqlStorage, key: string, now: number): Result<Attempt> {
   const machine = findMachine(sql, key);
   if (machine === null) return noMachine(key);
-  const active = findActiveAttempt(sql, machine.id);
-  if (active === null) return fail("conflict", `"${machine.name}" has no active attempt`);
-  const { kind, attempt } = advance(passTime(sql, active.attempt, now), { type: "disarm" }, now);
+  const latest = findLatestAttempt(sql, machine.id);
+  if (latest === null || (!isActive(latest) && !isHeld(latest))) {
+    return fail("conflict", `"${machine.name}" has no active attempt`);
+  }
+  const { kind, attempt } = advance(passTime(sql, latest, now), { type: "disarm" }, now);
   if (kind === "moved") {
     saveAttempt(sql, attempt);
     noteOrder(sql, attempt, "disarmed", { state: attempt.state }, now);

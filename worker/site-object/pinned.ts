@@ -1,4 +1,4 @@
-import type { Profile, Variables } from "../../core/boot/model.ts";
+import type { KernelProfile, Variables } from "../../core/boot/model.ts";
 
 /** What one image holds; immutable, in KV under its revision. */
 export type ImageManifest = {
@@ -31,16 +31,19 @@ export type UpstreamFile = {
 };
 
 /**
- * All that an attempt needs, copied when it is armed: what was previewed is what
- * is installed, and an armed machine boots even while KV has nothing to say.
+ * All that booting a kernel's profile needs. An attempt has its own copy from
+ * when it was armed: what was previewed is what is installed, and an armed
+ * machine boots even while KV has nothing to say.
  */
 export type Pinned = {
-  readonly profile: { readonly name: string; readonly revision: string; readonly document: Profile };
+  readonly profile: { readonly name: string; readonly revision: string; readonly document: KernelProfile };
   /** By template name. */
   readonly templates: Readonly<Record<string, { readonly revision: string; readonly text: string }>>;
-  readonly image: PinnedImage | null;
+  readonly image: PinnedImage;
   /** The secrets that its templates name, encrypted. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** The live profile that a failed install boots. */
+  readonly rescue?: Pinned;
   /** From the order itself: they override the machine's. */
   readonly variables: Variables;
 };

@@ -24,7 +24,13 @@ export function activePins(sql: SqlStorage): Pinned[] {
     .map((row) => JSON.parse(row.document) as Pinned);
 }
 
-/** Drops what no active attempt holds; the encrypted secrets of past orders go with it. */
+/**
+ * Drops what nothing can boot any more: no active attempt, none that holds its
+ * machine, and no boot into memory. The encrypted secrets of past orders go with it.
+ */
 export function collectPins(sql: SqlStorage): void {
-  sql.exec("DELETE FROM pins WHERE hash NOT IN (SELECT pin FROM attempts WHERE active = 1)");
+  sql.exec(
+    `DELETE FROM pins WHERE hash NOT IN (SELECT pin FROM attempts WHERE active = 1)
+     AND hash NOT IN (SELECT pin FROM attempts WHERE held = 1) AND hash NOT IN (SELECT pin FROM live_boots)`,
+  );
 }

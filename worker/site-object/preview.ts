@@ -1,14 +1,18 @@
+import { planMenu } from "../../core/boot/menu.ts";
+import type { PlainProfile, Profile } from "../../core/boot/model.ts";
+import type { BootPlan } from "../../core/boot/plan.ts";
 import type { RenderView } from "../../core/boot/view.ts";
 import { explainVariables, type ExplainedVariable } from "../../core/render/explain.ts";
 import { parseTemplate } from "../../core/render/parse.ts";
-import { fail, ok, type FieldError, type Result } from "../problem.ts";
+import { TemplateError } from "../../core/render/problems.ts";
+import { fail, ok, ProblemError, type FieldError, type Result } from "../problem.ts";
 import { placeholderTree } from "../tree-url.ts";
 import { findActiveAttempt } from "./attempts.ts";
 import { variableLevels, type SiteIdentity } from "./identity.ts";
 import { findMachine, noMachine, type SiteMachine } from "./machines.ts";
 import { siteIdentity } from "./meta.ts";
 import type { Pinned } from "./pinned.ts";
-import { findProblems, PLACEHOLDERS, renderAnswer, viewOf } from "./render.ts";
+import { findProblems, PLACEHOLDERS, renderAnswer, renderChainUrl, viewOf } from "./render.ts";
 
 /** One answer file as it would be served. */
 export type AnswerPreview = {
@@ -52,6 +56,45 @@ export function previewMachine(
   return ok(previewBoot({ machine, site: siteIdentity(sql), pinned: shown, attempt }));
 }
 
+/** A plan that starts no kernel by itself. */
+export type PlanPreview = {
+  readonly machine: { readonly id: string; readonly name: string };
+  /** `null` where it does not render. */
+  readonly plan: BootPlan | null;
+  readonly problems: readonly FieldError[];
+};
+
+/** What a machine would be served by a profile that starts no kernel by itself. */
+export function previewPlan(
+  sql: SqlStorage,
+  key: string,
+  profile: { readonly name: string; readonly document: PlainProfile },
+  modes: Readonly<Record<string, Profile["mode"]>>,
+): Result<PlanPreview> {
+  const machine = findMachine(sql, key);
+  if (machine === null) return noMachine(key);
+  const [mac] = machine.macs;
+  if (mac === undefined) return fail("invalid", `"${machine.name}" has no MAC yet`);
+  const site = siteIdentity(sql);
+  const shown = { id: machine.id, name: machine.name };
+  const { name, document } = profile;
+  if (document.mode === "local") return ok({ machine: shown, plan: { kind: "local" }, problems: [] });
+  if (document.mode === "menu") {
+    const shape = { modeOf: (item: string) => modes[item], installs: site.menuInstall };
+    const plan = planMenu(document, { ...shape, token: PLACEHOLDERS.capability });
+    return ok({ machine: shown, plan, problems: [] });
+  }
+  try {
+    const boot = { machine, mac, site, baseUrl: PLACEHOLDERS.baseUrl };
+    const url = renderChainUrl({ name, document }, boot);
+    return ok({ machine: shown, plan: { kind: "chain", url }, problems: [] });
+  } catch (error) {
+    if (!(error instanceof TemplateError) && !(error instanceof ProblemError)) throw error;
+    const problems = [{ field: "url", message: error.message }];
+    return ok({ machine: shown, plan: null, problems });
+  }
+}
+
 /** Renders all of a boot's answers without what makes it real. */
 function previewBoot(boot: {
   machine: SiteMachine;
@@ -62,7 +105,9 @@ function previewBoot(boot: {
   const { machine, site, pinned, attempt } = boot;
   const { capability } = PLACEHOLDERS;
   const treePath = placeholderTree(pinned);
-  const view = viewOf({ machine, site, pinned, ...PLACEHOLDERS, treePath, mac: machine.macs[0]! });
+  const attemptId = pinned.profile.document.mode === "live" ? null : PLACEHOLDERS.attemptId;
+  const mac = machine.macs[0]!;
+  const view = viewOf({ machine, site, pinned, ...PLACEHOLDERS, attemptId, treePath, mac });
   const masked = { ...view, secret: maskSecrets(pinned) };
   const levels = variableLevels(site, pinned, machine);
   const answers: Record<string, AnswerPreview> = {};

@@ -1,5 +1,6 @@
 import { createView, type RenderView } from "../../core/boot/view.ts";
 import type { Mac } from "../../core/addresses.ts";
+import type { ChainProfile } from "../../core/boot/model.ts";
 import {
   parseInlineTemplate,
   parseTemplate,
@@ -8,9 +9,10 @@ import {
 } from "../../core/render/parse.ts";
 import { TemplateError, type TemplateProblem } from "../../core/render/problems.ts";
 import { checkTemplate, renderTemplate } from "../../core/render/render.ts";
-import type { FieldError } from "../problem.ts";
+import { ProblemError, type FieldError, type Result } from "../problem.ts";
+import { openSecrets } from "../secret-box.ts";
 import { placeholderTree, withTree } from "../tree-url.ts";
-import { variableLevels, type SiteIdentity } from "./identity.ts";
+import { variableLevels, type SiteIdentity, type Variabled } from "./identity.ts";
 import type { SiteMachine } from "./machines.ts";
 import type { Pinned } from "./pinned.ts";
 
@@ -19,10 +21,11 @@ export function viewOf(boot: {
   machine: SiteMachine;
   mac: Mac;
   site: SiteIdentity;
-  attemptId: string;
+  /** `null`: of no install. */
+  attemptId: string | null;
   capability: string;
   baseUrl: string;
-  pinned: Pinned;
+  pinned: Variabled;
   /** The image as a whole, see `signTree`. A script's is signed where the script is written. */
   treePath?: string | undefined;
   /** In plain; only an answer has any: a script may be fetched again and again. */
@@ -62,6 +65,14 @@ export function sealedSecretsOf(pinned: Pinned, file: string): Record<string, st
   );
 }
 
+/** All pinned secrets in plain, those of its rescue with them. */
+export async function openPinnedSecrets(
+  secretKeys: string,
+  pinned: Pinned,
+): Promise<Result<Record<string, string>>> {
+  return await openSecrets(secretKeys, { ...pinned.rescue?.secrets, ...pinned.secrets });
+}
+
 /** @throws TemplateError */
 export function renderAnswer(pinned: Pinned, template: string, view: RenderView): string {
   return renderTemplate(parseTemplate(pinned.templates[template]!.text), view, { name: template });
@@ -73,6 +84,27 @@ export function renderKernelArgs(pinned: Pinned, view: RenderView): string {
   return renderTemplate(parsed, view, { name: `${pinned.profile.name} args` });
 }
 
+/**
+ * The URL that a chain profile leads to.
+ *
+ * @throws TemplateError
+ * @throws ProblemError `invalid` where what it renders to is no URL
+ */
+export function renderChainUrl(
+  chain: { readonly name: string; readonly document: ChainProfile },
+  boot: { machine: SiteMachine; mac: Mac; site: SiteIdentity; baseUrl: string },
+): string {
+  const pinned = { profile: { document: chain.document }, variables: {} };
+  const { urls, ...view } = viewOf({ ...boot, pinned, attemptId: null, capability: "" });
+  const { base } = urls as { readonly base: string };
+  const parsed = parseInlineTemplate("ipxe", chain.document.url);
+  const url = renderTemplate(parsed, { ...view, urls: { base } }, { name: `${chain.name} url` });
+  const { protocol } = URL.canParse(url) ? new URL(url) : { protocol: "" };
+  if (protocol === "http:" || protocol === "https:") return url;
+  const message = `"${url}" is no http:// or https:// URL`;
+  throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "url", message }] });
+}
+
 /** Stands for what only a real boot has, in the same form and length. */
 export const PLACEHOLDERS = {
   attemptId: "0".repeat(16),
@@ -80,7 +112,7 @@ export const PLACEHOLDERS = {
   baseUrl: "http://255.255.255.255:65535",
 };
 
-/** All that would keep an armed machine from getting its script and answers, found before it is armed. */
+/** All that would keep a machine from getting its script and answers, found before it is armed or booted. */
 export function checkRender(boot: {
   machine: SiteMachine;
   site: SiteIdentity;
@@ -91,6 +123,7 @@ export function checkRender(boot: {
   const scriptView = viewOf({
     ...rest,
     ...PLACEHOLDERS,
+    ...(boot.pinned.profile.document.mode === "live" && { attemptId: null }),
     treePath: placeholderTree(boot.pinned),
     mac: boot.machine.macs[0]!,
   });
@@ -107,7 +140,9 @@ export function checkRender(boot: {
     const text = boot.pinned.templates[template]!.text;
     collect(`answers.${file}.${template}`, () => checkTemplate(parseTemplate(text), answerView));
   }
-  return errors;
+  if (boot.pinned.rescue === undefined) return errors;
+  const rescue = checkRender({ ...boot, pinned: boot.pinned.rescue });
+  return [...errors, ...rescue.map(({ field, message }) => ({ field: `rescue.${field}`, message }))];
 }
 
 export function findProblems(problems: () => readonly TemplateProblem[]): readonly TemplateProblem[] {

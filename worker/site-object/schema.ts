@@ -123,4 +123,26 @@ export const SITE_MIGRATIONS: readonly string[] = [
   CREATE INDEX events_by_machine ON events (machine_id, seq) WHERE machine_id IS NOT NULL;
   CREATE UNIQUE INDEX reported_events ON events (id) WHERE relay IS NOT NULL;
   `,
+  // What machines boot while nothing is armed: the profiles in use, menus shown, boots into memory; and what a
+  // machine boots after a failure, for which its attempt keeps its pins.
+  `
+  ALTER TABLE machines ADD COLUMN profile TEXT;
+  UPDATE machines SET profile = json_extract(document, '$.profile');
+  CREATE INDEX machines_by_profile ON machines (profile);
+  CREATE TABLE profiles (name TEXT PRIMARY KEY, pins TEXT NOT NULL);
+  CREATE TABLE profile_sync (due_at INTEGER, told TEXT NOT NULL, generation INTEGER NOT NULL);
+  INSERT INTO profile_sync (due_at, told, generation) VALUES (0, '[]', 0);
+  CREATE TABLE live_boots (
+    machine_id TEXT PRIMARY KEY,
+    secret_hash TEXT NOT NULL UNIQUE,
+    direct INTEGER NOT NULL,
+    claimed_mac TEXT,
+    attempt_id TEXT,
+    pin TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+  );
+  CREATE TABLE menus (machine_id TEXT PRIMARY KEY, token_hash TEXT NOT NULL, attempt_id TEXT);
+  ALTER TABLE attempts ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX held_attempts ON attempts (pin) WHERE held = 1;
+  `,
 ];

@@ -1,14 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Attempt } from "../../core/boot/model.ts";
+import type { Attempt, PlainProfile, Profile } from "../../core/boot/model.ts";
 import { mintCredential, mintSecret, type SiteCredential } from "../credentials.ts";
 import { hashSecret } from "../../core/sign/hash-secret.ts";
-import type { Env } from "../env.ts";
+import type { ProfileNotice } from "../control-object/notices.ts";
+import { controlObject, type Env } from "../env.ts";
 import { migrate } from "../migrate.ts";
 import type { Precondition } from "../precondition.ts";
 import { ok, type Result } from "../problem.ts";
 import type { MachineBatch, MachineInput, ReportedEvent } from "../schemas.ts";
-import { openSecrets } from "../secret-box.ts";
-import { openAnswer, prepareAnswer, type AnswerRequest } from "./answers.ts";
+import type { AnswerRequest } from "./answer-request.ts";
+import { openAnswer, prepareAnswer } from "./answers.ts";
 import { machinesOfTarget, type ArmTarget } from "./arm-target.ts";
 import { attemptsDue, listAttempts } from "./attempts.ts";
 import { createBootToken, deleteBootToken, listBootTokens, type BootTokenInfo } from "./boot-tokens.ts";
@@ -23,6 +24,7 @@ import { listDiscovered, type DiscoveredMachine } from "./discovered.ts";
 import { listEvents, pruneEvents, recordEvent, type StoredEvent } from "./events.ts";
 import { repeatedOrder, type IdempotencyKey } from "./idempotency.ts";
 import type { SiteIdentity } from "./identity.ts";
+import { pruneLiveBoots } from "./live-boots.ts";
 import { changeMachine, changeMachines, removeMachine } from "./machine-changes.ts";
 import {
   findMachine,
@@ -39,12 +41,17 @@ import { closeSite, configureSite, siteIdentity } from "./meta.ts";
 import { arm, disarm, passTime, SITE_SCOPE, type ArmOrder } from "./orders.ts";
 import type { Pinned } from "./pinned.ts";
 import { collectPins, hashPins } from "./pins.ts";
-import { previewMachine } from "./preview.ts";
+import { previewMachine, previewPlan } from "./preview.ts";
+import { beginProfileSync, endProfileSync, type ProfileSync } from "./profile-sync.ts";
+import { profilesInUse, takeProfiles } from "./profiles.ts";
 import { relayState } from "./relay-state.ts";
 import { createJoinToken, deleteRelay, getRelay, joinRelay, listRelays, type RelayInfo } from "./relays.ts";
+import { openPinnedSecrets } from "./render.ts";
+import { RevisionReader } from "./revision-reader.ts";
 import { SITE_MIGRATIONS } from "./schema.ts";
 import { noteRefusedScript, openScript, type RefusedScript, type ScriptRequest } from "./scripts.ts";
 import { SiteTransactions } from "./transactions.ts";
+import { readUnarmed } from "./unarmed.ts";
 
 /**
  * A site: its machines, attempts, relays and events. It stores; what happens is
@@ -54,15 +61,17 @@ import { SiteTransactions } from "./transactions.ts";
 export class SiteObject extends DurableObject<Env> {
   private readonly sql: SqlStorage;
   private readonly transactions: SiteTransactions;
+  private readonly revisions: RevisionReader;
 
   constructor(context: DurableObjectState, env: Env) {
     super(context, env);
     this.sql = context.storage.sql;
     migrate(context.storage, SITE_MIGRATIONS);
     this.transactions = new SiteTransactions(context.storage);
+    this.revisions = new RevisionReader(env.REVISIONS);
   }
 
-  // --- The site itself ---------------------------------------------------
+  // --- The site itself, and the profiles that it uses ---------------------------
 
   configure(identity: SiteIdentity): void {
     this.transactions.run(() => configureSite(this.sql, identity));
@@ -70,6 +79,11 @@ export class SiteObject extends DurableObject<Env> {
 
   close(): Result<null> {
     return this.transactions.run(() => closeSite(this.sql));
+  }
+
+  /** Takes what the site's profiles stand for; the ControlObject tells. */
+  takeProfiles(notice: ProfileNotice): void {
+    this.transactions.run(() => takeProfiles(this.sql, notice));
   }
 
   // --- Machines ------------------------------------------------------------
@@ -146,7 +160,7 @@ export class SiteObject extends DurableObject<Env> {
   }
 
   private async prepareOrder({ pinned }: ArmOrder) {
-    const secrets = await openSecrets(this.env.SECRET_KEYS, pinned.secrets ?? {});
+    const secrets = await openPinnedSecrets(this.env.SECRET_KEYS, pinned);
     return secrets.ok ? ok({ secrets: secrets.value, pins: await hashPins(pinned) }) : secrets;
   }
 
@@ -161,6 +175,15 @@ export class SiteObject extends DurableObject<Env> {
 
   preview(key: string, pinned: Pinned | null) {
     return previewMachine(this.sql, key, pinned);
+  }
+
+  /** As `preview`, of a profile that starts no kernel by itself. */
+  previewPlan(
+    key: string,
+    profile: { name: string; document: PlainProfile },
+    modes: Readonly<Record<string, Profile["mode"]>>,
+  ) {
+    return previewPlan(this.sql, key, profile, modes);
   }
 
   // --- Events ------------------------------------------------------------------
@@ -247,8 +270,12 @@ export class SiteObject extends DurableObject<Env> {
     const secret = mintSecret();
     const secretHash = await hashSecret(secret);
     const direct = isDirect(client);
+    const { mac, item } = request;
+    const choice = item && { item: item.key, tokenHash: await hashSecret(item.menu) };
+    const reading = { sql: this.sql, read: this.revisions.read, secretKeys: this.env.SECRET_KEYS };
+    const unarmed = await readUnarmed(reading, mac, choice);
     return forClient(this.transactions, client, (now) =>
-      openScript(this.sql, { direct, secret, secretHash, now }, request),
+      openScript(this.sql, { direct, secret, secretHash, choice, unarmed, now }, request),
     );
   }
 
@@ -270,13 +297,33 @@ export class SiteObject extends DurableObject<Env> {
 
   // --- Time --------------------------------------------------------------------
 
-  /** Idempotent: what is due is found by its deadline, however late or often this runs. */
-  override alarm(): void {
+  /**
+   * Idempotent: what is due is found by its deadline, however late or often this
+   * runs; and a ControlObject that cannot be reached is tried again.
+   */
+  override async alarm(): Promise<void> {
     const now = Date.now();
-    this.transactions.onAlarm(() => {
+    const sync = this.transactions.onAlarm(() => {
       for (const attempt of attemptsDue(this.sql, now)) passTime(this.sql, attempt, now);
       pruneEvents(this.sql, now);
+      pruneLiveBoots(this.sql, now);
       collectPins(this.sql);
+      return beginProfileSync(this.sql, () => profilesInUse(this.sql), now);
     });
+    if (sync !== null) await this.syncProfiles(sync);
+  }
+
+  /** Says which profiles the site uses, and takes what they stand for. */
+  private async syncProfiles(sync: ProfileSync): Promise<void> {
+    try {
+      const { id } = siteIdentity(this.sql);
+      const notice = await controlObject(this.env).useProfiles(id, [...sync.names]);
+      this.transactions.run(() => {
+        takeProfiles(this.sql, notice);
+        endProfileSync(this.sql, sync);
+      });
+    } catch (error) {
+      console.error(`the ControlObject could not be told of the profiles in use: ${String(error)}`);
+    }
   }
 }

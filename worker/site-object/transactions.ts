@@ -1,5 +1,6 @@
 import type { Problem, Result } from "../problem.ts";
 import { earliestDeadline } from "./attempts.ts";
+import { profileSyncDueAt } from "./profile-sync.ts";
 
 const HOUSEKEEPING_MS = 6 * 3_600_000;
 
@@ -40,13 +41,15 @@ export class SiteTransactions {
   }
 
   /** What the alarm does; it is set anew whatever happens then. */
-  onAlarm(body: () => void): void {
+  onAlarm<T>(body: () => T): T {
     this.alarmAt = null;
-    this.run(body);
+    return this.run(body);
   }
 
   private scheduleAlarm(now: number): void {
-    const at = Math.min(earliestDeadline(this.sql) ?? Infinity, now + HOUSEKEEPING_MS);
+    const due = [earliestDeadline(this.sql), profileSyncDueAt(this.sql)].map((at) => at ?? Infinity);
+    // An alarm of the past rings at once, one of the epoch is refused.
+    const at = Math.max(1, Math.min(...due, now + HOUSEKEEPING_MS));
     if (this.alarmAt !== null && this.alarmAt <= at) return;
     this.alarmAt = at;
     // Durable with this transaction's writes; a failure resets the object.

@@ -4,6 +4,7 @@ import {
   advance,
   isActive,
   isBeforeCommit,
+  isHeld,
   MAX_SERVES,
   nextDeadline,
   type AttemptEvent,
@@ -125,6 +126,22 @@ describe("retries", () => {
     expect(disarmed).toMatchObject({ state: "installing", answersRevoked: true });
     expect(advance(disarmed, EVENTS.failed!, NOW).attempt.state).toBe("failed");
   });
+});
+
+test("what a failure leads to lasts until somebody acts", () => {
+  const failed = inState("failed", { onFailure: "hold" });
+  expect(isHeld(failed)).toBe(true);
+  for (const name of ["serve", "commit", "started", "installed", "failed", "supersede", "tick"]) {
+    expect(advance(failed, EVENTS[name]!, NOW).attempt).toEqual(failed);
+  }
+  const released = advance(failed, EVENTS.disarm!, NOW);
+  expect(released).toMatchObject({ kind: "moved", attempt: { state: "failed", released: true } });
+  expect(isHeld(released.attempt)).toBe(false);
+  expect(advance(released.attempt, EVENTS.disarm!, NOW).kind).toBe("unchanged");
+  for (const state of ATTEMPT_STATES.filter((state) => state !== "failed")) {
+    expect(isHeld(inState(state, { onFailure: "hold" }))).toBe(false);
+  }
+  expect(isHeld(inState("failed"))).toBe(false);
 });
 
 test("no schedule of events installs more than 1 + retries times, and no commit follows an end", () => {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { ATTEMPT_STATES } from "../../../core/boot/model.ts";
+import { ATTEMPT_STATES, ON_FAILURE } from "../../../core/boot/model.ts";
 import { STAGES } from "../../../core/relay-protocol/events.ts";
 import { nameSchema } from "../../schemas.ts";
 import { EXAMPLE, idSchema, instantSchema, logOf, macSchema, pageOf, revisionSchema } from "./values.ts";
@@ -15,6 +15,8 @@ const exampleAttempt = {
   installs: 0,
   retries: 0,
   answersRevoked: false,
+  onFailure: "local",
+  held: false,
   ttlSeconds: 86_400,
   installDeadlineSeconds: 14_400,
   armedAt: EXAMPLE.instant,
@@ -34,6 +36,8 @@ export const attemptSchema = z
     installs: z.int().meta({ description: "Commits so far: never more than 1 + retries" }),
     retries: z.int(),
     answersRevoked: z.boolean(),
+    onFailure: z.enum(ON_FAILURE).meta({ description: "What its machine boots where it failed" }),
+    held: z.boolean().meta({ description: "It failed, and its machine boots so until somebody acts" }),
     ttlSeconds: z.number(),
     installDeadlineSeconds: z.number(),
     armedAt: instantSchema,

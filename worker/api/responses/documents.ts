@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { filePathSchema, nameSchema, profileSchema, templateSchema } from "../../schemas.ts";
+import { PROFILE_SCHEMAS } from "../../profile-schema.ts";
+import { filePathSchema, nameSchema, templateSchema } from "../../schemas.ts";
 import { EXAMPLE, instantSchema, pageOf, revisionSchema, sha256Schema, sizeSchema } from "./values.ts";
 
 const headMembers = {
@@ -36,9 +37,15 @@ export const revisionPageSchema = pageOf(
     }),
 );
 
-const [installProfile, localProfile] = profileSchema.options;
+const [installProfile, liveProfile, menuProfile, chainProfile, localProfile] = PROFILE_SCHEMAS;
 export const profileDocumentSchema = z
-  .discriminatedUnion("mode", [installProfile.extend(headMembers), localProfile.extend(headMembers)])
+  .discriminatedUnion("mode", [
+    installProfile.safeExtend(headMembers),
+    liveProfile.safeExtend(headMembers),
+    menuProfile.safeExtend(headMembers),
+    chainProfile.extend(headMembers),
+    localProfile.extend(headMembers),
+  ])
   .meta({ id: "ProfileDocument", examples: [{ ...exampleHead, name: "disk", mode: "local" }] });
 export const templateDocumentSchema = templateSchema.extend(headMembers).meta({
   id: "TemplateDocument",
