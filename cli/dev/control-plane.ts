@@ -3,7 +3,15 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import {
+  convertV4MiniflareOptions,
+  fetch,
+  Log,
+  LogLevel,
+  Miniflare,
+  type Request,
+  type Response,
+} from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -26,6 +34,8 @@ export async function startControlPlane(options: {
   readonly stateDir: string;
   /** Serves HTTPS; both PEM, the certificate with those that lead to its root. */
   readonly tls?: { readonly key: string; readonly certificates: string };
+  /** The origin that gets all that the Worker fetches from the internet; for tests. */
+  readonly internet?: string;
 }): Promise<LocalControlPlane> {
   mkdirSync(options.stateDir, { recursive: true });
   const secrets = loadSecrets(join(options.stateDir, "secrets.json"));
@@ -38,6 +48,7 @@ export async function startControlPlane(options: {
     host: options.host,
     port: options.port,
     ...(options.tls && { httpsKey: options.tls.key, httpsCert: options.tls.certificates }),
+    ...(options.internet && { outboundService: allTo(options.internet) }),
     resourcePersistencePath: join(options.stateDir, "workerd"),
     // Nothing here reads request.cf, and fetching it needs the internet.
     cf: false,
@@ -50,6 +61,14 @@ export async function startControlPlane(options: {
     url: `${options.tls ? "https" : "http"}://${options.host}:${options.port}`,
     adminToken: secrets.ADMIN_TOKEN,
     stop: () => miniflare.dispose(),
+  };
+}
+
+/** Sends a request, whatever it is for, to one server. */
+function allTo(origin: string): (request: Request) => Promise<Response> {
+  return (request) => {
+    const { pathname, search } = new URL(request.url);
+    return fetch(origin + pathname + search, request);
   };
 }
 

@@ -13,7 +13,9 @@ import { createManifests } from "./manifests.ts";
 import { createOrigin } from "./origin.ts";
 
 export type StartImageCacheOptions = {
-  readonly config: Pick<RelayConfig, "stateDir" | "cache" | "controlPlane">;
+  readonly config: Pick<RelayConfig, "stateDir" | "cache"> & {
+    readonly controlPlane: Pick<RelayConfig["controlPlane"], "url">;
+  };
   readonly credentials: Pick<RelayCredentials, "credential" | "siteId">;
   readonly client: Pick<ControlPlaneClient, "fetchImageManifest">;
   readonly sync: Pick<StateSync, "current" | "noteRevision" | "refresh">;

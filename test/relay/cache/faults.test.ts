@@ -4,17 +4,8 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 
-import {
-  addFile,
-  download,
-  makeStateDir,
-  MIB,
-  patterned,
-  send,
-  sha256,
-  startCache,
-  startFakeOrigin,
-} from "./fixture.ts";
+import { addFile, MIB, patterned, send, sha256 } from "./fake-origin.ts";
+import { download, makeStateDir, startCache, startFakeOrigin } from "./fixture.ts";
 
 /** What a request brings until its end, or its cut. */
 async function receive(url: string): Promise<{ status: number; bytes: Buffer; isCut: boolean }> {

@@ -1,17 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import { ask } from "../http/fixture.ts";
-import {
-  addFile,
-  download,
-  KEY_1,
-  KEY_2,
-  makeStateDir,
-  patterned,
-  REVISION,
-  startCache,
-  startFakeOrigin,
-} from "./fixture.ts";
+import { addFile, KEY_1, KEY_2, patterned, REVISION } from "./fake-origin.ts";
+import { download, makeStateDir, startCache, startFakeOrigin } from "./fixture.ts";
 
 describe("signatures are checked here", () => {
   test("also on a hit, and with the WAN down", async () => {

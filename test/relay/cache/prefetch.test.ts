@@ -3,17 +3,8 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 
 import type { PrefetchFile } from "../../../core/relay-protocol/state.ts";
-import {
-  addFile,
-  download,
-  type FakeOrigin,
-  makeStateDir,
-  MIB,
-  patterned,
-  REVISION,
-  startCache,
-  startFakeOrigin,
-} from "./fixture.ts";
+import { addFile, type FakeOrigin, MIB, patterned, REVISION } from "./fake-origin.ts";
+import { download, makeStateDir, startCache, startFakeOrigin } from "./fixture.ts";
 
 function wanted(origin: FakeOrigin, path: string): PrefetchFile {
   const { sizeBytes, sha256 } = origin.manifest[path]!;

@@ -4,7 +4,8 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 
-import { addFile, download, MIB, patterned, sha256, startCache } from "./fixture.ts";
+import { addFile, MIB, patterned, sha256 } from "./fake-origin.ts";
+import { download, startCache } from "./fixture.ts";
 
 describe("one object, many who ask", () => {
   test("cold requests make one origin transfer, and all get the bytes", async () => {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 
 import { createThrottle } from "../../../relay/cache/throttle.ts";
-import { addFile, download, MIB, patterned, startCache } from "./fixture.ts";
+import { addFile, MIB, patterned } from "./fake-origin.ts";
+import { download, startCache } from "./fixture.ts";
 
 test("downloads together keep to their rate", async () => {
   const throttle = createThrottle(MIB, () => performance.now());
