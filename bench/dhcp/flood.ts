@@ -5,7 +5,7 @@ import { percentile, runLoad } from "./perfdhcp.ts";
 import { SERVERS } from "./servers.ts";
 
 const CLIENT = fileURLToPath(new URL("registered-client.ts", import.meta.url));
-const SECONDS = 20;
+const SECONDS = 10;
 
 /** What perfdhcp makes MACs of. */
 const STRANGERS = 2 ** 31 - 1;
@@ -19,7 +19,7 @@ export async function measureFlood({ say }: { readonly say: (line: string) => vo
   await withContenders(servers, async ([contender]) => {
     const { link, running } = contender!;
     for (const rate of RATES) {
-      const flood = runLoad(link, { rate, seconds: SECONDS + 5, clients: STRANGERS });
+      const flood = runLoad(link, { rate, seconds: SECONDS + 3, clients: STRANGERS });
       const client = await startChild("ip", [
         ...["netns", "exec", link.clientNamespace, process.execPath, CLIENT],
         ...[link.clientInterface, String(SECONDS), link.serverAddress],

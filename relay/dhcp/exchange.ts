@@ -47,7 +47,7 @@ type Decided = readonly [Arrival, Outcome];
  */
 export class Exchange {
   readonly #options: ExchangeOptions;
-  readonly #inbox: Inbox;
+  readonly #inbox = new Inbox();
   readonly #sampled: SampledEvents;
   readonly #budget = new EventBudget();
   /** When each kind of failure was logged last: a dead link fails every packet alike. */
@@ -61,15 +61,14 @@ export class Exchange {
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    this.#inbox = new Inbox(options.isKnown);
     this.#sampled = new SampledEvents(options.onEvent);
   }
 
   /** A datagram came in. */
   receive(bytes: Uint8Array, service: Service, source: Destination): void {
-    const { stats, now } = this.#options;
+    const { stats, now, isKnown } = this.#options;
     stats.received += 1;
-    stats.overflowed += this.#inbox.push({ bytes, service, source, at: now() });
+    stats.overflowed += this.#inbox.push({ bytes, service, source, at: now(), known: isKnown(bytes) });
     this.#schedule();
   }
 
@@ -198,12 +197,12 @@ export class Exchange {
   }
 
   #conclude(arrival: Arrival, outcome: Outcome): void {
-    const { stats, log, device, onEvent, isKnown, now } = this.#options;
+    const { stats, log, device, onEvent, now } = this.#options;
     const { event } = outcome;
     if (outcome.kind === "reply" && !this.#send(arrival, outcome)) return;
     if (event === null) return;
     stats[event.name as Exclude<keyof DhcpServerStats, "ignoredByReason">] += 1;
-    if (!isKnown(arrival.bytes) && !this.#budget.take(now())) {
+    if (!arrival.known && !this.#budget.take(now())) {
       stats.untold += 1;
       return;
     }

@@ -10,15 +10,14 @@ export type Arrival = {
   readonly source: Destination;
   /** When it was read, in milliseconds since the epoch. */
   readonly at: number;
+  /** Whether the site knows the sender. */
+  readonly known: boolean;
 };
 
 /** Most of each kind that wait; beyond, the oldest go. */
 const MAX_WAITING = 4096;
 
-/**
- * With more of a kind than this waiting there is more than can be answered:
- * machines that the site knows come first, and the newest DISCOVERs.
- */
+/** With more DISCOVERs than this waiting there is more than can be answered, and the newest come first. */
 const BACKLOG = 64;
 
 /** A DISCOVER that has waited so long is asked again by its client, if it is still there. */
@@ -40,22 +39,15 @@ export class Inbox {
   #known: Arrival[] = [];
   #discovers: Arrival[] = [];
   #others: Arrival[] = [];
-  readonly #isKnown: (bytes: Uint8Array) => boolean;
-
-  /** @param isKnown whether the site knows the sender: its packets are never dropped for strangers' */
-  constructor(isKnown: (bytes: Uint8Array) => boolean) {
-    this.#isKnown = isKnown;
-  }
 
   get isEmpty(): boolean {
     return this.#known.length === 0 && this.#discovers.length === 0 && this.#others.length === 0;
   }
 
   /** Keeps a copy, as the bytes are the socket's; returns how many others were dropped for it. */
-  push({ bytes, service, source, at }: Arrival): number {
-    const arrival = { bytes: Buffer.from(bytes), service, source, at };
-    const queue = isDiscover(bytes) ? this.#discovers : this.#others;
-    return add(queue.length >= BACKLOG && this.#isKnown(bytes) ? this.#known : queue, arrival);
+  push({ bytes, service, source, at, known }: Arrival): number {
+    const arrival = { bytes: Buffer.from(bytes), service, source, at, known };
+    return add(known ? this.#known : isDiscover(bytes) ? this.#discovers : this.#others, arrival);
   }
 
   /** Takes out one turn's worth, in the order in which to answer. */

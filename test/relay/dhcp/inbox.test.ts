@@ -4,11 +4,14 @@ import { Inbox } from "../../../relay/dhcp/inbox.ts";
 import { discover, renew } from "./support/client-packets.ts";
 
 const source = { address: "0.0.0.0", port: 68 };
-const nobody = (): boolean => false;
+const stranger = { service: "dhcp", source, at: 0, known: false } as const;
 
-function inboxOf(packets: readonly DhcpPacket[], isKnown = nobody as (bytes: Uint8Array) => boolean): Inbox {
-  const inbox = new Inbox(isKnown);
-  for (const packet of packets) inbox.push({ bytes: encode(packet), service: "dhcp", source, at: 0 });
+/** @param known the number of the packet that a machine of the site sent */
+function inboxOf(packets: readonly DhcpPacket[], known?: number): Inbox {
+  const inbox = new Inbox();
+  for (const packet of packets) {
+    inbox.push({ ...stranger, bytes: encode(packet), known: packet.xid === known });
+  }
   return inbox;
 }
 
@@ -41,30 +44,30 @@ describe("what waits to be answered", () => {
     expect(again.isEmpty).toBe(true);
   });
 
-  it("puts known machines before a flood of strangers", () => {
-    const inbox = inboxOf(discovers(100), (bytes) => decode(bytes).xid === 70);
-    expect(xids(inbox.take(0))[0]).toBe(70);
+  it("puts known machines before a flood of strangers, also one that came before it", () => {
+    expect(xids(inboxOf(discovers(100), 70).take(0))[0]).toBe(70);
+    expect(xids(inboxOf(discovers(100), 0).take(0))[0]).toBe(0);
   });
 
   it("puts known machines' REQUESTs before a flood of them, and drops none of theirs for it", () => {
     const flood = Array.from({ length: 5000 }, (_, xid) => renew("192.0.2.1", { fields: { xid } }));
-    const inbox = inboxOf(flood, (bytes) => decode(bytes).xid === 70);
+    const inbox = inboxOf(flood, 70);
     expect(xids(inbox.take(0))[0]).toBe(70);
   });
 
   it("copies what it keeps: the socket's memory is the next datagram's", () => {
-    const inbox = new Inbox(nobody);
+    const inbox = new Inbox();
     const bytes = encode(numbered(7));
-    inbox.push({ bytes, service: "dhcp", source, at: 0 });
+    inbox.push({ ...stranger, bytes });
     bytes.fill(0);
     expect(xids(inbox.take(0))).toEqual([7]);
   });
 
   it("holds no more than it can answer in a moment", () => {
-    const inbox = new Inbox(nobody);
+    const inbox = new Inbox();
     let dropped = 0;
     const bytes = encode(discover());
-    for (let i = 0; i < 20_000; i++) dropped += inbox.push({ bytes, service: "dhcp", source, at: 0 });
+    for (let i = 0; i < 20_000; i++) dropped += inbox.push({ ...stranger, bytes });
     const taken = inbox.take(1000);
     expect(taken.arrivals.length + taken.dropped).toBeLessThanOrEqual(4096);
     expect(taken.arrivals.length + taken.dropped + dropped).toBe(20_000);
