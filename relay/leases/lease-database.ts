@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { closeSync, fdatasync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
+import { Worker } from "node:worker_threads";
 
 const SCHEMA_VERSION = 3;
 
@@ -38,9 +40,6 @@ const MIGRATIONS: Readonly<Record<number, string>> = {
       FROM lease_2; DROP TABLE lease_2;`,
 };
 
-/** Pages of the log that are gathered before they go to their places: leases written twice go once. */
-const CHECKPOINT_PAGES = 4096;
-
 const syncData = promisify(fdatasync);
 
 /**
@@ -48,16 +47,15 @@ const syncData = promisify(fdatasync);
  *
  * A transaction is durable only once `WriteAheadLog.sync` resolved after it:
  * `synchronous=NORMAL` is `FULL` without the wait for the disk at its end,
- * which would stop everything else that the relay does.
+ * which would stop everything else that the relay does. For the same reason
+ * `WriteAheadLog.checkpoint` is left to the caller.
  *
  * @throws what node:sqlite throws, and an Error for a file of a newer release
  */
 export function openLeaseDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5000 });
   try {
-    database.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
-    );
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
     const { user_version: version } = database.prepare("PRAGMA user_version").get() as {
       user_version: number;
     };
@@ -73,10 +71,12 @@ export function openLeaseDatabase(path: string): DatabaseSync {
 
 /** The log of an open database, which is one file as long as it is open. */
 export class WriteAheadLog {
+  readonly #databasePath: string;
   readonly #fd: number;
 
   /** @throws what node:fs throws */
   constructor(databasePath: string) {
+    this.#databasePath = databasePath;
     this.#fd = openSync(`${databasePath}-wal`, "r");
   }
 
@@ -87,6 +87,20 @@ export class WriteAheadLog {
    */
   async sync(): Promise<void> {
     await syncData(this.#fd);
+  }
+
+  /**
+   * Moves what the log holds into the database, so that it begins anew, in a
+   * thread that lives as long as that takes: thousands of pages here and there
+   * in a file, and an fsync. What is written meanwhile stays in the log.
+   *
+   * @throws what node:sqlite throws
+   */
+  async checkpoint(): Promise<void> {
+    const worker = new Worker(new URL("checkpoint-worker.ts", import.meta.url), {
+      workerData: this.#databasePath,
+    });
+    await once(worker, "exit");
   }
 
   close(): void {

@@ -30,6 +30,9 @@ export type LeaseStoreOptions = {
   readonly now: () => number;
 };
 
+/** Leases in the log before it is moved into the database; each is a page of 4 KiB at most. */
+const MAX_LOGGED = 16_384;
+
 /**
  * Leases that survive a crash and a power cut: read from memory, written to
  * SQLite's write-ahead log.
@@ -49,9 +52,12 @@ export class LeaseStore {
   readonly #statements: Statements;
   /** Addresses whose lease, or quarantine, is not on disk as it stands. */
   readonly #staged = { leases: new Set<Ipv4>(), quarantines: new Set<Ipv4>() };
-  /** The commit that what is staged now goes with, and the one begun last. */
+  /** The commit that what is staged now goes with. */
   #next: Promise<void> | undefined;
-  #last: Promise<void> = Promise.resolve();
+  /** When the disk is done with all before; never rejects. */
+  #idle: Promise<void> = Promise.resolve();
+  /** Leases written since the log began. */
+  #logged = 0;
 
   /** @throws LeaseStoreError `lease-store-unreadable` */
   constructor({ path, now }: LeaseStoreOptions) {
@@ -138,8 +144,8 @@ export class LeaseStore {
    */
   commit(): Promise<void> {
     if (this.#next === undefined) {
-      this.#next = this.#last.then(this.#commitStaged, this.#commitStaged);
-      this.#last = this.#next;
+      this.#next = this.#idle.then(this.#commitStaged);
+      this.#idle = this.#next.then(this.#moveLongLog, this.#moveLongLog);
     }
     return this.#next;
   }
@@ -147,8 +153,7 @@ export class LeaseStore {
   close(): void {
     this.#write();
     this.#database.close();
-    const closeLog = (): void => this.#log?.close();
-    this.#last.then(closeLog, closeLog);
+    void this.#idle.then(() => this.#log?.close());
   }
 
   readonly #commitStaged = async (): Promise<void> => {
@@ -161,10 +166,23 @@ export class LeaseStore {
     }
   };
 
+  /** Between two commits, as the log can begin anew only while nobody writes. Never rejects. */
+  readonly #moveLongLog = async (): Promise<void> => {
+    if (this.#logged < MAX_LOGGED) return;
+    this.#logged = 0;
+    try {
+      await this.#log?.checkpoint();
+    } catch {
+      // No thread to be had: SQLite itself then does it in a commit, though all else waits for that.
+      if (this.#database.isOpen) this.#database.exec("PRAGMA wal_autocheckpoint = 1000");
+    }
+  };
+
   /** One transaction; of what was staged twice only the last is written. */
   #write(): void {
     const { leases, quarantines } = this.#staged;
     if (leases.size === 0 && quarantines.size === 0) return;
+    this.#logged += leases.size;
     try {
       this.#database.exec("BEGIN IMMEDIATE");
       for (const address of leases) this.#writeLease(address);

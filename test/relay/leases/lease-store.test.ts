@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -167,6 +167,35 @@ describe("LeaseStore", () => {
     const after = new LeaseStore({ path, now: () => now });
     expect(after.byAddress("192.168.77.50")).toEqual(lease());
     expect(after.byAddress("192.168.77.51")).toBeUndefined();
+    after.close();
+  });
+
+  it("moves its log into the database when it is long, and begins it anew", async () => {
+    const store = openStore();
+    const path = join(folder, "deep", "leases.sqlite");
+    const logBytes = (): number => statSync(`${path}-wal`).size;
+    const round = async (turn: number): Promise<void> => {
+      for (let n = 0; n < 4096; n++) {
+        const mac = `52:54:00:00:${(n >> 8).toString(16)}:${n & 255}`;
+        const address = `192.168.${n >> 8}.${n & 255}`;
+        store.stage(bind({ address, mac, clientKey: `${n}`, expiresAt: NOW + 1000 * turn + 1 }));
+      }
+      await store.commit();
+    };
+    for (let turn = 1; turn <= 4; turn++) await round(turn);
+    // Waits for the move, and begins the log anew.
+    await round(5);
+    const length = logBytes();
+    for (let turn = 6; turn <= 8; turn++) await round(turn);
+    expect(logBytes()).toBe(length);
+    // The database alone holds what was moved.
+    copyFileSync(path, join(folder, "alone.sqlite"));
+    const alone = new LeaseStore({ path: join(folder, "alone.sqlite"), now: () => now });
+    expect(alone.byAddress("192.168.15.255")?.expiresAt).toBe(NOW + 4001);
+    alone.close();
+    store.close();
+    const after = openStore();
+    expect(after.byAddress("192.168.15.255")?.expiresAt).toBe(NOW + 8001);
     after.close();
   });
 
