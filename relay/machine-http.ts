@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { RelayState } from "../core/relay-protocol/state.ts";
 import type { FileRoot } from "./boot-files/file-root.ts";
 import type { ImageCache } from "./cache/image-cache.ts";
+import type { RelayConfig } from "./config/model.ts";
 import type { SignOfLife } from "./control-plane/sign-of-life.ts";
 import { createDecider, type Decider } from "./decision/decider.ts";
 import { createLastGood } from "./decision/last-good.ts";
@@ -15,6 +16,7 @@ import type { ObserveClient } from "./http/observe-client.ts";
 import type { Pacer } from "./http/pacer.ts";
 import { createSlots } from "./http/slots.ts";
 import type { Upstream } from "./http/upstream.ts";
+import type { Mirror } from "./mirror/mirror.ts";
 import type { Journal } from "./journal/journal.ts";
 
 export type MachineHttpOptions = {
@@ -28,6 +30,8 @@ export type MachineHttpOptions = {
   readonly lastGood: LastGoodStore;
   readonly images: Pick<ImageCache, "resolve" | "held" | "open">;
   readonly journal: Pick<Journal, "sink" | "hasCallbacks" | "recordCallback">;
+  readonly mirror: Mirror;
+  readonly mirrors: RelayConfig["mirrors"];
   readonly fileRoot: FileRoot;
   readonly gate: Gate;
   readonly pacer: Pacer;
@@ -60,6 +64,8 @@ export function createMachineHttp({
   lastGood,
   images,
   journal,
+  mirror,
+  mirrors,
   fileRoot,
   gate,
   pacer,
@@ -93,6 +99,8 @@ export function createMachineHttp({
       siteId,
       holdMs: holdMs.callbacks,
     }),
+    mirror,
+    mirrors,
     fileRoot,
     gate,
     pacer,

@@ -27,6 +27,7 @@ import { createJournal } from "./journal/journal.ts";
 import { KeptInterface } from "./kept-interface.ts";
 import { LeaseStore } from "./leases/lease-store.ts";
 import { createMachineHttp } from "./machine-http.ts";
+import { shareDisk, startMirror } from "./mirror/start.ts";
 import { createCachedLookup } from "./net/cached-lookup.ts";
 import { type InterfaceInfo, readInterface } from "./net/interfaces.ts";
 import { lookupNeighbour } from "./net/neighbours.ts";
@@ -139,7 +140,15 @@ async function startParts(
   );
   running.push(() => lastGood.close());
 
-  images = await startImageCache({ config, credentials, client, sync, onEvent: journal.sink, log });
+  const budget = shareDisk(config);
+  images = await startImageCache({
+    config: { ...config, cache: { ...config.cache, maxBytes: budget.images } },
+    credentials,
+    client,
+    sync,
+    onEvent: journal.sink,
+    log,
+  });
   running.push(() => images?.stop());
 
   const overheard = new OverheardClients(Date.now);
@@ -148,12 +157,15 @@ async function startParts(
     lookupNeighbour,
     overheard: (address, device) => overheard.macByAddress(address, device),
   });
+  const lookup = createCachedLookup();
+  const mirror = startMirror({ stateDir, maxBytes: budget.mirrors, lookup, log });
+  running.push(() => mirror.stop());
   const upstream = createUpstream({
     url,
     credential,
     onRevision,
     onAnswer: () => signOfLife.note(),
-    lookup: createCachedLookup(),
+    lookup,
   });
   running.push(() => upstream.close());
   const machineHttp = createMachineHttp({
@@ -165,6 +177,8 @@ async function startParts(
     probe: () => void sync.refresh(),
     lastGood,
     journal,
+    mirror,
+    mirrors: config.mirrors,
     fileRoot,
     gate: new Gate(),
     pacer: createPacer({

@@ -9,7 +9,7 @@ export type Path = readonly (string | number)[];
 
 /** Keys by the path of their map, list positions written `[]`: what `closestKey` may suggest. */
 const KNOWN_KEYS: Record<string, readonly string[]> = {
-  "": ["controlPlane", "stateDir", "interfaces", "tftp", "http", "bootFiles", "cache", "log"],
+  "": ["controlPlane", "stateDir", "interfaces", "tftp", "http", "bootFiles", "cache", "mirrors", "log"],
   controlPlane: ["url", "decisionSeconds"],
   "interfaces[]": ["name", "dhcp"],
   "interfaces[].dhcp": DHCP_KEYS,
@@ -18,11 +18,12 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
   http: ["port", "maxRate", "maxRatePerClient"],
   bootFiles: FIRMWARE_CLASSES,
   cache: ["maxBytes", "maxRate", "prefetch"],
+  "mirrors.*": ["upstream", "redirects"],
   log: ["level", "format"],
 };
 
 /** What the design names and this version does not have: said so, instead of "unknown". */
-const NOT_IN_THIS_VERSION = new Set(["mirrors", "admin", "http.admin"]);
+const NOT_IN_THIS_VERSION = new Set(["admin", "http.admin"]);
 
 const TYPE_WORDS: Record<string, string> = {
   string: "text",
@@ -95,7 +96,9 @@ function describeDhcpMode(path: Path, data: unknown): string {
 }
 
 function describeUnknownKey(path: Path, data: unknown): string {
-  const place = formatField(path.slice(0, -1)).replaceAll(/\[\d+\]/g, "[]");
+  const place = formatField(path.slice(0, -1))
+    .replaceAll(/\[\d+\]/g, "[]")
+    .replace(/^mirrors\.[^.]+$/, "mirrors.*");
   const key = String(path.at(-1));
   const full = place === "" ? key : `${place}.${key}`;
   if (NOT_IN_THIS_VERSION.has(full)) return "is not in this version of pxedge; take it out";

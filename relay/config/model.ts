@@ -16,6 +16,8 @@ export type RelayConfig = {
   readonly http: HttpConfig;
   readonly bootFiles: Required<BootFiles> & Record<FirmwareClass, readonly string[]>;
   readonly cache: CacheConfig;
+  /** Package mirrors by the name under `/mirror/`. */
+  readonly mirrors: Readonly<Record<string, MirrorConfig>>;
   readonly log: { readonly level: LogLevel; readonly format: "json" | "pretty" };
 };
 
@@ -36,6 +38,14 @@ export type CacheConfig = {
   readonly maxRate: number | null;
   /** Whether files of active orders are fetched before a machine asks for them. */
   readonly prefetch: boolean;
+};
+
+/** A package mirror that is cached. */
+export type MirrorConfig = {
+  /** Absolute http(s) URL without a slash at its end. */
+  readonly upstream: string;
+  /** Hosts, with their port where it is not the usual one, that it may redirect to. */
+  readonly redirects: readonly string[];
 };
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

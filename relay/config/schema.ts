@@ -76,6 +76,30 @@ const decisionSeconds = z
   .number()
   .refine((seconds) => seconds >= 0.5 && seconds <= 10, { error: "must be 0.5 to 10 seconds" });
 
+const mirrorName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "a mirror's name is lower-case letters, digits, dots, - and _");
+
+const mirror = z.strictObject({
+  upstream: z
+    .string()
+    .refine(isWebFolder, { error: "must be an http:// or https:// address, without a query or password" })
+    .transform((text) => text.replace(/\/+$/, "")),
+  redirects: z
+    .array(
+      z
+        .string()
+        .regex(/^[a-z0-9.-]+(?::\d{1,5})?$/, "must be a host name, in lower case, with its port if need be"),
+    )
+    .default([]),
+});
+
+function isWebFolder(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || !["http:", "https:"].includes(url.protocol)) return false;
+  return url.username === "" && url.password === "" && url.search + url.hash === "";
+}
+
 /** `relay.yaml` as data: what is required, what it defaults to, what it may hold. */
 export const relayConfigSchema = z.strictObject({
   controlPlane: z.strictObject({ url: controlPlaneUrl, decisionSeconds: decisionSeconds.default(3) }),
@@ -97,6 +121,7 @@ export const relayConfigSchema = z.strictObject({
       prefetch: z.boolean().default(true),
     })
     .prefault({}),
+  mirrors: z.record(mirrorName, mirror).default({}),
   log: z
     .strictObject({
       level: z.enum(["debug", "info", "warn", "error"]).default("info"),

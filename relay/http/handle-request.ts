@@ -5,6 +5,7 @@ import type { ObservedClient } from "../../core/relay-protocol/events.ts";
 import { renderStageOne } from "../../core/render/scripts/stage-one.ts";
 import type { FileRoot } from "../boot-files/file-root.ts";
 import type { ImageCache } from "../cache/image-cache.ts";
+import type { Mirror } from "../mirror/mirror.ts";
 import { sendBusy, sendText, type Answer } from "./answer.ts";
 import type { Decider } from "../decision/decider.ts";
 import { serveBootFile } from "./boot-file.ts";
@@ -15,6 +16,7 @@ import { isLoop, type Observation } from "./headers.ts";
 import { renderLoaderFile } from "./loader-file.ts";
 import type { ObserveClient } from "./observe-client.ts";
 import { serveImageFile } from "./image-file.ts";
+import { serveMirrorFile, type MirrorFileOptions } from "./mirror-file.ts";
 import type { Pacer } from "./pacer.ts";
 import { serveHeldAnswer, type HeldAnswerOptions } from "./held-answer.ts";
 import type { ServeCallback } from "./held-callback.ts";
@@ -28,6 +30,8 @@ export type RequestHandlerOptions = {
   readonly decider: Decider;
   readonly heldAnswers: HeldAnswerOptions;
   readonly serveCallback: ServeCallback;
+  readonly mirror: Mirror;
+  readonly mirrors: MirrorFileOptions["mirrors"];
   readonly fileRoot: FileRoot;
   readonly gate: Gate;
   readonly pacer: Pacer;
@@ -130,6 +134,8 @@ async function answerRequest(
       return serveHeldAnswer(exchange(), options.heldAnswers);
     case "callback":
       return options.serveCallback(exchange());
+    case "mirror":
+      return serveMirrorFile(options, request.url!, request, response);
     case "image":
       return serveImageFile(options, request.url!, request, response);
   }
@@ -137,7 +143,7 @@ async function answerRequest(
 
 /** Image files and trees are what takes long; all else is short, and machines wait for it. */
 function priorityOf(target: string): Priority {
-  return /^\/[it]\//.test(target) ? "image" : "boot";
+  return /^\/(?:[it]|mirror)\//.test(target) ? "image" : "boot";
 }
 
 const REFUSALS = {

@@ -5,6 +5,7 @@ import { dialectOf } from "../decision/script-request.ts";
  * - `stage-one`: `/boot.ipxe`, answered here, also while the WAN is down
  * - `boot-file`: `/f/NAME`, from the folder that TFTP serves
  * - `image`: a file of an image, by a signed URL
+ * - `mirror`: a file of a package mirror
  * - `script`: what the machine boots, answered within a budget
  * - `answer`: an installer's answer file, held until the control plane gives it
  * - `callback`: what an installer reports
@@ -13,7 +14,7 @@ import { dialectOf } from "../decision/script-request.ts";
 export type Route =
   | { readonly kind: "stage-one" }
   | { readonly kind: "boot-file"; readonly name: string }
-  | { readonly kind: "image" | "script" | "answer" | "callback" }
+  | { readonly kind: "image" | "mirror" | "script" | "answer" | "callback" }
   | { readonly kind: "refused"; readonly status: 400 | 404 }
   | { readonly kind: "refused"; readonly status: 405; readonly allow: string };
 
@@ -52,6 +53,8 @@ export function routeRequest(method: string, target: string): Route {
     case "i":
     case "t":
       return third === undefined ? UNKNOWN : allow(method, ["GET", "HEAD"], { kind: "image" });
+    case "mirror":
+      return third === undefined ? UNKNOWN : allow(method, ["GET", "HEAD"], { kind: "mirror" });
     default:
       return UNKNOWN;
   }

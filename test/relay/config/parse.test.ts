@@ -66,6 +66,7 @@ describe("a configuration that is right", () => {
         "raspberry-pi": ["bootcode.bin", "start4.elf", "config.txt"],
       },
       cache: { maxBytes: 50 * 1024 ** 3, maxRate: null, prefetch: true },
+      mirrors: {},
       log: { level: "info", format: "json" },
     });
   });

@@ -22,6 +22,9 @@ import { LastGoodStore } from "../../../relay/decision/last-good-store.ts";
 import type { HandleRequest, RequestHandlerOptions } from "../../../relay/http/handle-request.ts";
 import { Gate } from "../../../relay/http/gate.ts";
 import { createPacer, type Pacer } from "../../../relay/http/pacer.ts";
+import type { RelayConfig } from "../../../relay/config/model.ts";
+import { startMirror } from "../../../relay/mirror/start.ts";
+import { createCachedLookup } from "../../../relay/net/cached-lookup.ts";
 import { createClientObserver } from "../../../relay/http/observe-client.ts";
 import { startHttpServer, type HttpServerLimits } from "../../../relay/http/server.ts";
 import { createUpstream } from "../../../relay/http/upstream.ts";
@@ -88,6 +91,9 @@ export type RelayUnderTestOptions = {
   readonly decisionMs?: number;
   readonly holdMs?: { readonly answers: number; readonly callbacks: number };
   readonly images?: RequestHandlerOptions["images"];
+  readonly mirrors?: RelayConfig["mirrors"];
+  /** For what mirrors keep. */
+  readonly mirrorBytes?: number;
   readonly gate?: Gate;
   readonly limits?: HttpServerLimits;
   readonly pacer?: Pacer;
@@ -128,8 +134,16 @@ export async function startRelayHttp(
     now: Date.now,
     onDamaged: () => undefined,
   });
+  const mirror = startMirror({
+    stateDir: lastGoodDir,
+    maxBytes: options.mirrorBytes ?? (options.mirrors === undefined ? 0 : 64 * 1024 * 1024),
+    lookup: createCachedLookup(),
+    log,
+  });
   const { handle, decider } = createMachineHttp({
     upstream,
+    mirror,
+    mirrors: options.mirrors ?? {},
     images: options.images ?? NO_IMAGES,
     siteId: SITE_ID,
     site: () => site,
@@ -168,6 +182,7 @@ export async function startRelayHttp(
     upstream.close();
     await server.stop();
     lastGood.close();
+    mirror.stop();
   });
   const { port } = server.listener;
   const relayUrl = `http://127.0.0.1:${port}`;

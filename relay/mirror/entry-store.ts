@@ -1,0 +1,159 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import CachePolicy from "http-cache-semantics";
+
+import { openDatabase } from "../database.ts";
+import { isSelectedBy } from "./policy.ts";
+
+/** An answer that is kept, without its body. */
+export type Entry = {
+  readonly id: string;
+  readonly policy: CachePolicy;
+  /** The request headers that selected it. */
+  readonly selection: Record<string, string>;
+  readonly sizeBytes: number;
+};
+
+export type EntryStoreOptions = {
+  readonly folder: string;
+  readonly maxBytes: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly onDamaged: (aside: string) => void;
+};
+
+const SCHEMA = `
+  CREATE TABLE entry (
+    id TEXT PRIMARY KEY,
+    key TEXT NOT NULL,
+    selection TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    used_at INTEGER NOT NULL,
+    UNIQUE (key, selection)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX entry_by_use ON entry (used_at)`;
+
+type Row = { id: string; policy: string; selection: string; size: number; used_at: number };
+
+/** Of one address: negotiated by content coding, say. */
+const MAX_VARIANTS = 8;
+/** When an entry was used is written so often at most. */
+const USE_RESOLUTION_MS = 60_000;
+/** Beside its body, for its headers and its place in the index. */
+const OVERHEAD_BYTES = 4096;
+
+/**
+ * What mirrors keep: bodies in files, all else in SQLite. A file without its
+ * row, or a row without its file, is what a crash leaves; both go at the start.
+ */
+export class EntryStore {
+  readonly #options: EntryStoreOptions;
+  readonly #database: DatabaseSync;
+  readonly #find: StatementSync;
+  readonly #put: StatementSync;
+  readonly #setPolicy: StatementSync;
+  readonly #use: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #oldest: StatementSync;
+  #bytes = 0;
+
+  /** @throws what the file system or node:sqlite throws when the folder cannot be used */
+  constructor(options: EntryStoreOptions) {
+    this.#options = options;
+    mkdirSync(join(options.folder, "bodies"), { recursive: true });
+    this.#database = openDatabase({
+      file: join(options.folder, "index.db"),
+      version: 1,
+      schema: SCHEMA,
+      onDamaged: options.onDamaged,
+    });
+    const prepare = (sql: string): StatementSync => this.#database.prepare(sql);
+    this.#find = prepare("SELECT * FROM entry WHERE key = ? ORDER BY used_at DESC");
+    this.#put = prepare(
+      "INSERT INTO entry (id, key, selection, policy, size, used_at) VALUES (?, ?, ?, ?, ?, ?)",
+    );
+    this.#setPolicy = prepare("UPDATE entry SET policy = ?, used_at = ? WHERE id = ?");
+    this.#use = prepare("UPDATE entry SET used_at = ? WHERE id = ?");
+    this.#delete = prepare("DELETE FROM entry WHERE id = ? RETURNING size");
+    this.#oldest = prepare("SELECT id FROM entry ORDER BY used_at LIMIT 16");
+    this.#reconcile();
+    this.#shrink();
+  }
+
+  /** Where the body of an entry is. */
+  bodyPath(id: string): string {
+    return join(this.#options.folder, "bodies", id);
+  }
+
+  /** Where a body that is still coming is put. */
+  draftPath(): { id: string; path: string } {
+    const id = randomUUID();
+    return { id, path: `${this.bodyPath(id)}.new` };
+  }
+
+  /** The entry that these request headers select, marked as used. */
+  find(key: string, headers: CachePolicy.Headers): Entry | undefined {
+    const now = this.#options.now();
+    for (const row of this.#find.all(key) as Row[]) {
+      const selection = JSON.parse(row.selection) as Record<string, string>;
+      if (!isSelectedBy(selection, headers)) continue;
+      if (now - row.used_at > USE_RESOLUTION_MS) this.#use.run(now, row.id);
+      const policy = CachePolicy.fromObject(JSON.parse(row.policy) as CachePolicy.CachePolicyObject);
+      return { id: row.id, policy, selection, sizeBytes: row.size };
+    }
+    return undefined;
+  }
+
+  /** Adds an entry whose body is in its place; it replaces what the same request headers selected. */
+  add(key: string, { id, policy, selection, sizeBytes }: Entry): void {
+    const text = JSON.stringify(selection);
+    const variants = this.#find.all(key) as Row[];
+    for (const [index, { id: old, selection: other }] of variants.entries()) {
+      if (other === text || index >= MAX_VARIANTS - 1) this.remove(old);
+    }
+    this.#put.run(id, key, text, JSON.stringify(policy.toObject()), sizeBytes, this.#options.now());
+    this.#bytes += sizeBytes + OVERHEAD_BYTES;
+    this.#shrink();
+  }
+
+  /** Takes over what the origin said when it was asked whether the entry still holds. */
+  refresh(id: string, policy: CachePolicy): void {
+    this.#setPolicy.run(JSON.stringify(policy.toObject()), this.#options.now(), id);
+  }
+
+  /** Whoever reads its body goes on. */
+  remove(id: string): void {
+    const row = this.#delete.get(id) as { size: number } | undefined;
+    if (row === undefined) return;
+    this.#bytes -= row.size + OVERHEAD_BYTES;
+    rmSync(this.bodyPath(id), { force: true });
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #shrink(): void {
+    while (this.#bytes > this.#options.maxBytes) {
+      const oldest = this.#oldest.all() as { id: string }[];
+      if (oldest.length === 0) return;
+      for (const { id } of oldest) if (this.#bytes > this.#options.maxBytes) this.remove(id);
+    }
+  }
+
+  #reconcile(): void {
+    const rows = this.#database.prepare("SELECT id, size FROM entry").all() as { id: string; size: number }[];
+    const known = new Set<string>();
+    for (const { id, size } of rows) {
+      this.#bytes += size + OVERHEAD_BYTES;
+      if (statSync(this.bodyPath(id), { throwIfNoEntry: false })?.size === size) known.add(id);
+      else this.remove(id);
+    }
+    for (const name of readdirSync(join(this.#options.folder, "bodies"))) {
+      if (!known.has(name)) rmSync(this.bodyPath(name), { force: true });
+    }
+  }
+}

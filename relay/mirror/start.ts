@@ -1,0 +1,63 @@
+import { join } from "node:path";
+import type { LookupFunction } from "node:net";
+import type { Logger } from "pino";
+
+import type { RelayConfig } from "../config/model.ts";
+import { EntryStore } from "./entry-store.ts";
+import { createMirror, type Mirror } from "./mirror.ts";
+import { createMirrorOrigin } from "./origin.ts";
+
+export type StartMirrorOptions = {
+  readonly stateDir: string;
+  readonly maxBytes: number;
+  /** For the configured upstreams. */
+  readonly lookup: LookupFunction;
+  readonly log: Logger;
+};
+
+/** Of `cache.maxBytes`, where there are mirrors. */
+const MIRROR_SHARE = 1 / 4;
+/** One file must not push out everything else. */
+const LARGEST_FILE_SHARE = 1 / 4;
+
+/** How image files and mirrors share `cache.maxBytes`. */
+export function shareDisk({ cache, mirrors }: Pick<RelayConfig, "cache" | "mirrors">): {
+  readonly images: number;
+  readonly mirrors: number;
+} {
+  const share = Object.keys(mirrors).length === 0 ? 0 : Math.floor(cache.maxBytes * MIRROR_SHARE);
+  return { images: cache.maxBytes - share, mirrors: share };
+}
+
+/** Starts the cache of the package mirrors. A folder that cannot be used is logged, and done without. */
+export function startMirror({ stateDir, maxBytes, lookup, log }: StartMirrorOptions): Mirror {
+  const store = maxBytes === 0 ? undefined : openStore(join(stateDir, "mirror"), maxBytes, log);
+  const mirror = createMirror({
+    store,
+    origin: createMirrorOrigin({ lookup }),
+    maxFileBytes: maxBytes * LARGEST_FILE_SHARE,
+    log,
+  });
+  return {
+    get: (source, path, headers) => mirror.get(source, path, headers),
+    stop() {
+      mirror.stop();
+      store?.close();
+    },
+  };
+}
+
+function openStore(folder: string, maxBytes: number, log: Logger): EntryStore | undefined {
+  try {
+    return new EntryStore({
+      folder,
+      maxBytes,
+      now: Date.now,
+      onDamaged: (aside) =>
+        log.error({ aside }, "the mirrors' index is damaged; it was set aside, and a new one begun"),
+    });
+  } catch (error) {
+    log.error({ err: error, folder }, "the mirrors' cache cannot be used: files are passed on without it");
+    return undefined;
+  }
+}
