@@ -7,6 +7,7 @@ import { NetError } from "../net/errors.ts";
 import { limitConnections, type ConnectionLimits } from "./connections.ts";
 import { createEventSampler } from "./event-sampler.ts";
 import type { HandleRequest } from "./handle-request.ts";
+import { TitleCaseResponse } from "./title-case-response.ts";
 import { MAX_BODY_BYTES } from "./request-body.ts";
 
 /** One address that the relay answers HTTP on. */
@@ -72,6 +73,7 @@ function configureServer(
   };
   const server = createServer(
     {
+      ServerResponse: TitleCaseResponse,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: limits.headTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,

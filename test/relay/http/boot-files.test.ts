@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 
 import { parseByteRange } from "../../../relay/http/byte-range.ts";
-import { ask, deadOrigin, startRelayHttp, type RelayUnderTest } from "./fixture.ts";
+import { ask, converse, deadOrigin, startRelayHttp, type RelayUnderTest } from "./fixture.ts";
 
 let relay: RelayUnderTest;
 
@@ -58,6 +58,15 @@ describe("what boot loaders look for beside themselves", () => {
 });
 
 describe("P33 boot files over HTTP", () => {
+  test("fields are spelled as loaders look for them that think case matters", async () => {
+    const head = await converse(relay.port, "GET /f/snponly.efi HTTP/1.0\r\n\r\n");
+    expect(head).toMatch(/^Content-Length: 10\r$/m);
+    expect(head).toMatch(/^Last-Modified: /m);
+    expect(head).not.toMatch(/^[a-z][a-z-]*: /m);
+    const text = await converse(relay.port, "GET /boot.ipxe HTTP/1.0\r\n\r\n");
+    expect(text).toMatch(/^Content-Length: \d+\r$/m);
+  });
+
   test("HEAD tells the length, GET sends the bytes", async () => {
     const head = await ask(`${relay.url}/f/snponly.efi`, { method: "HEAD" });
     expect(head).toMatchObject({ status: 200, body: "" });
