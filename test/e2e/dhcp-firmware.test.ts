@@ -144,7 +144,7 @@ describe.skipIf(lack !== undefined)(
               return true;
             },
             20_000,
-            site.relayLog,
+            () => site.relayLog(),
           );
           // The address that it was given; the other end of its cable is the router itself.
           const lease = readFileSync(join(folder, "leases"), "utf8").match(/ (10\.20\.0\.\d+) /);

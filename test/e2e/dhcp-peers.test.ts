@@ -33,6 +33,7 @@ const PROXY: DhcpProxyConfig = {
   bootPort: 4011,
 };
 const SERVER = serverConfig({ ranges: [["192.168.77.50", "192.168.77.59"]], probe: true });
+const WARNING = "another DHCP server answers here";
 const PXE_CLIENT = new URL("dhcp-pxe-client.ts", import.meta.url).pathname;
 
 describe.skipIf(lack !== undefined)(
@@ -126,7 +127,9 @@ describe.skipIf(lack !== undefined)(
         const server = await start(SERVER);
         const event = await server.waitFor("other-server");
         expect(event).toMatchObject({ mac: null, detail: { address: PEER_ADDRESS, interface: "lan0" } });
-        expect(server.output()).toContain("another DHCP server answers here");
+        // On another pipe than the event, so maybe a moment later.
+        await waitFor(() => server.output().includes(WARNING), 5000, server.output);
+        expect(server.output()).toContain(WARNING);
       });
     });
 
