@@ -21,7 +21,8 @@ export function renderLoaderFile(
       return renderStageOne({ ...common, isAutoexec: true, base: `${baseUrl}/` });
     case "grub":
       return client.mac === null ? undefined : renderGrubStageOne({ ...common, baseUrl, mac: client.mac });
-    default:
+    case "pxelinux":
+    case undefined:
       return undefined;
   }
 }

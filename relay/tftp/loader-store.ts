@@ -42,8 +42,8 @@ export function createLoaderStore({ http, macOf }: LoaderStoreOptions): ContentS
   };
 }
 
-/** The path of HTTP that a file name stands for; `undefined` for one that is not made here. */
-function targetOf(name: string, mac: Mac | null): string | "not-observed" | undefined {
+/** The path of HTTP that a file name stands for, or `not-observed`; `undefined` for one that is not made here. */
+function targetOf(name: string, mac: Mac | null): string | undefined {
   const parsed = parseFileName(name);
   if (parsed.kind === "refused") return undefined;
   const { segments } = parsed;
@@ -56,7 +56,8 @@ function targetOf(name: string, mac: Mac | null): string | "not-observed" | unde
       return `/${segments.join("/")}`;
     case "pxelinux":
       return `/boot/${formatMacHexhyp(mac)}/${DIALECTS.pxelinux.fileName}`;
-    default:
+    case "ipxe":
+    case "grub":
       return `/f/${segments.map((segment) => encodeURIComponent(segment.toWellFormed())).join("/")}`;
   }
 }

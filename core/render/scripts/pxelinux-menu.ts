@@ -41,7 +41,9 @@ function actionLine({ key, action }: MenuEntry, { token }: MenuPlan, place: Scri
     }
     case "exit":
       return "LOCALBOOT -1";
-    default:
+    case "local":
+    case "reboot":
+    case "shell":
       return "LOCALBOOT 0";
   }
 }
