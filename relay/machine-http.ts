@@ -5,7 +5,7 @@ import type { FileRoot } from "./boot-files/file-root.ts";
 import type { ImageCache } from "./cache/image-cache.ts";
 import type { RelayConfig } from "./config/model.ts";
 import type { SignOfLife } from "./control-plane/sign-of-life.ts";
-import { createDecider, type Decider } from "./decision/decider.ts";
+import { createDecider, type BootWait, type Decider } from "./decision/decider.ts";
 import { createLastGood } from "./decision/last-good.ts";
 import type { LastGoodStore } from "./decision/last-good-store.ts";
 import { createExchangeReporter } from "./http/exchange-events.ts";
@@ -74,9 +74,11 @@ export function createMachineHttp({
   holdMs = HOLD_MS,
   log,
 }: MachineHttpOptions): MachineHttp {
-  const bootWaitSeconds = (): number | null => {
+  const bootWaitSeconds: BootWait = (mac) => {
     const state = site();
-    return state === undefined ? DEFAULT_BOOT_WAIT_SECONDS : state.site.bootWaitSeconds;
+    if (state === undefined) return DEFAULT_BOOT_WAIT_SECONDS;
+    const machine = mac === null ? undefined : state.machines.find(({ macs }) => macs.includes(mac));
+    return machine?.diskless ? null : state.site.bootWaitSeconds;
   };
   const decider = createDecider({
     upstream,

@@ -31,6 +31,7 @@ const machineSchema = z.object({
   serial: z.string().optional(),
   address: ipv4Schema.optional(),
   bootFiles: bootFilesSchema.optional(),
+  diskless: z.literal(true).optional(),
 });
 
 /** The answer to `GET /relay/v1/state`. */

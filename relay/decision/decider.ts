@@ -1,3 +1,4 @@
+import type { Mac } from "../../core/addresses.ts";
 import type { Logger } from "pino";
 
 import type { EventSink } from "../../core/relay-protocol/events.ts";
@@ -21,6 +22,12 @@ export type Decision =
   | { readonly kind: "substituted"; readonly body: Buffer; readonly reason: string }
   | { readonly kind: "unavailable"; readonly retryAfterSeconds: number; readonly reason: string };
 
+/**
+ * How long the machine of a MAC waits for its script before it boots its local
+ * disk; `null`: for ever, because its site says so or because it has no disk.
+ */
+export type BootWait = (mac: Mac | null) => number | null;
+
 export type Decider = {
   /** Answers within the budget, whatever the WAN does; never throws. */
   decide(request: ScriptRequest): Promise<Decision>;
@@ -31,8 +38,7 @@ export type DeciderOptions = {
   readonly lastGood: LastGood;
   /** How long a machine waits for its script at most. */
   readonly budgetMs: number;
-  /** As the site has it; `null`: machines wait for ever. */
-  readonly bootWaitSeconds: () => number | null;
+  readonly bootWaitSeconds: BootWait;
   /** When the control plane answered anything last; `performance.now()` time. */
   readonly lastAnswerAt: () => number;
   /** Asks the control plane for anything else, to learn whether the WAN works. */
@@ -95,7 +101,7 @@ export function createDecider(options: DeciderOptions): Decider {
       trouble: trouble.kind,
       waitedSeconds: parsed.waitedSeconds,
       tookSeconds: (performance.now() - startedAt) / 1000,
-      bootWaitSeconds: bootWaitSeconds(),
+      bootWaitSeconds: bootWaitSeconds(client.mac),
       choice: parsed.choice,
       random,
     });

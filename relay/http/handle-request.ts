@@ -7,7 +7,7 @@ import type { FileRoot } from "../boot-files/file-root.ts";
 import type { ImageCache } from "../cache/image-cache.ts";
 import type { Mirror } from "../mirror/mirror.ts";
 import { sendBusy, sendText, type Answer } from "./answer.ts";
-import type { Decider } from "../decision/decider.ts";
+import type { BootWait, Decider } from "../decision/decider.ts";
 import { serveBootFile } from "./boot-file.ts";
 import { serveBootScript } from "./boot-script.ts";
 import type { ReportExchange } from "./exchange-events.ts";
@@ -37,7 +37,7 @@ export type RequestHandlerOptions = {
   readonly pacer: Pacer;
   readonly observe: ObserveClient;
   /** As the site has it; `null`: stage one waits for ever. */
-  readonly bootWaitSeconds: () => number | null;
+  readonly bootWaitSeconds: BootWait;
   readonly report: ReportExchange;
   readonly log: Logger;
 };
@@ -119,11 +119,17 @@ async function answerRequest(
   const exchange = () => ({ request, response, target: request.url!, observation: observe() });
   switch (route.kind) {
     case "stage-one": {
-      const script = renderStageOne({ bootWaitSeconds: options.bootWaitSeconds(), jitter: Math.random });
+      const bootWaitSeconds = options.bootWaitSeconds(observe().client.mac);
+      const script = renderStageOne({ bootWaitSeconds, jitter: Math.random });
       return sendText(response, 200, script);
     }
     case "boot-file": {
-      const script = renderLoaderFile(route.name, observe(), options.bootWaitSeconds());
+      const observation = observe();
+      const script = renderLoaderFile(
+        route.name,
+        observation,
+        options.bootWaitSeconds(observation.client.mac),
+      );
       return script === undefined
         ? serveBootFile(options, route.name, request, response)
         : sendText(response, 200, script);

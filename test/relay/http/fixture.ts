@@ -88,6 +88,8 @@ const NO_IMAGES: RequestHandlerOptions["images"] = {
 export type RelayUnderTestOptions = {
   readonly leased?: boolean;
   readonly bootWaitSeconds?: number | null;
+  /** The client boots a system that lives in memory. */
+  readonly diskless?: true;
   readonly decisionMs?: number;
   readonly holdMs?: { readonly answers: number; readonly callbacks: number };
   readonly images?: RequestHandlerOptions["images"];
@@ -115,7 +117,7 @@ export async function startRelayHttp(
 ): Promise<RelayUnderTest> {
   const root = await mkdtemp(join(tmpdir(), "pxedge-http-"));
   onTestFinished(() => rm(root, { recursive: true }));
-  const { lastGoodDir = root, bootWaitSeconds = 300, imageKeys = [] } = options;
+  const { lastGoodDir = root, bootWaitSeconds = 300, diskless, imageKeys = [] } = options;
   const events: BootEventInput[] = [];
   const callbacks: HeardCallback[] = [];
   const revisions: string[] = [];
@@ -128,7 +130,8 @@ export async function startRelayHttp(
     onRevision: (revision) => revisions.push(revision),
     onAnswer: () => signOfLife.note(),
   });
-  const site = state({ site: { ...SITE, id: SITE_ID, bootWaitSeconds }, imageKeys });
+  const machines = diskless ? [{ id: "m1", name: "m1", macs: [CLIENT_MAC], diskless }] : [];
+  const site = state({ site: { ...SITE, id: SITE_ID, bootWaitSeconds }, imageKeys, machines });
   const lastGood = new LastGoodStore({
     file: join(lastGoodDir, "last-good.db"),
     now: Date.now,

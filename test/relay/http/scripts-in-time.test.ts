@@ -130,6 +130,15 @@ describe("without an answer in time", () => {
     expect((await ask(`${diskless.url}${PATH}?waited=5900`)).body).toContain("&waited=");
   });
 
+  test("one that boots into memory waits for ever, whatever its site says", async () => {
+    const options = { decisionMs: 200, bootWaitSeconds: 60, diskless: true } as const;
+    const relay = await startRelayHttp(await deadOrigin(), options);
+    expect((await ask(`${relay.url}${PATH}?waited=5900`)).body).toContain("&waited=");
+    expect((await ask(`${relay.url}/boot.ipxe`)).body).toContain("goto again");
+    const other = await startRelayHttp(await deadOrigin(), { ...options, leased: false });
+    expect((await ask(`${other.url}/boot.ipxe`)).body).not.toContain("goto again");
+  });
+
   test.each([
     ["grub.cfg", /^echo .*the control plane cannot be reached.*\n(?:.*\n)*set pxedge_query=.*waited=/],
     ["pxelinux.cfg", /^SAY pxedge: the control plane cannot be reached(?:.*\n)*.*CONFIG ::boot.*waited=/],
