@@ -2,7 +2,7 @@ import type { KernelProfile, Variables } from "../core/boot/model.ts";
 import type { FieldError } from "./problem.ts";
 import type { ProfilePins } from "./profile-pins.ts";
 import type { RevisionKind } from "./revisions.ts";
-import type { TemplateDocument } from "./schemas.ts";
+import type { TemplateDocument } from "./schemas/documents.ts";
 import type { ImageManifest, Pinned, PinnedImage } from "./site-object/pinned.ts";
 
 /** A revision's document; `null` where this place's KV does not have it. */

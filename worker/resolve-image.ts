@@ -3,7 +3,7 @@ import { controlObject, type Env } from "./env.ts";
 import { s3Access } from "./presign.ts";
 import { ProblemError, type FieldError } from "./problem.ts";
 import { getRevision } from "./revisions.ts";
-import type { imageSchema } from "./schemas.ts";
+import type { imageSchema } from "./schemas/documents.ts";
 import type { ImageManifest, StoredFile, UpstreamFile } from "./site-object/pinned.ts";
 import { measureUpstream, UpstreamError } from "./upstream.ts";
 

@@ -5,7 +5,7 @@ import { checkReferences } from "./pin.ts";
 import { ProblemError, unwrap } from "./problem.ts";
 import { profileReferences, templateReferences, type References } from "./references.ts";
 import { getRevision, putRevision, type RevisionKind } from "./revisions.ts";
-import type { TemplateDocument } from "./schemas.ts";
+import type { TemplateDocument } from "./schemas/documents.ts";
 import type { ImageManifest } from "./site-object/pinned.ts";
 
 /** Stores a revision and lets a name stand for it. */

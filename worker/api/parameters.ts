@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { filePathSchema, nameSchema, selectorSchema } from "../schemas.ts";
+import { selectorSchema } from "../schemas/machine.ts";
+import { filePathSchema, nameSchema } from "../schemas/values.ts";
 
 const siteName = nameSchema.meta({ description: "The site's name", examples: ["lab"] });
 const machineKey = z

@@ -7,7 +7,7 @@ import { migrate } from "../migrate.ts";
 import { type Precondition } from "../precondition.ts";
 import { fail, ok, type Result } from "../problem.ts";
 import type { RevisionKind } from "../revisions.ts";
-import type { SiteSettings } from "../schemas.ts";
+import type { SiteSettings } from "../schemas/site.ts";
 import { openSecrets, sealSecret } from "../secret-box.ts";
 import type { StoredFile } from "../site-object/pinned.ts";
 import { listAudit, recordAudit, type AuditDetail, type AuditEntry } from "./audit.ts";

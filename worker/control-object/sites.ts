@@ -2,7 +2,7 @@ import { mintId } from "../credentials.ts";
 import { checkPrecondition, type Precondition } from "../precondition.ts";
 import { fail, ok, type Result } from "../problem.ts";
 import { canonicalJson } from "../revisions.ts";
-import { siteSettingsSchema, type SiteSettings } from "../schemas.ts";
+import { siteSettingsSchema, type SiteSettings } from "../schemas/site.ts";
 
 /** A site's document. `id` is immutable and what everything else refers to. */
 export type Site = { readonly id: string; readonly name: string } & SiteSettings;

@@ -11,9 +11,9 @@ import { controlObject } from "../env.ts";
 import { pageJson, preconditionOf } from "../http.ts";
 import { checkReferences } from "../pin.ts";
 import { unwrap } from "../problem.ts";
-import { profileSchema } from "../profile-schema.ts";
+import { profileSchema } from "../schemas/profile.ts";
 import { profileReferences, templateReferences } from "../references.ts";
-import { rollbackSchema, templateSchema } from "../schemas.ts";
+import { rollbackSchema, templateSchema } from "../schemas/documents.ts";
 import { checkTemplateText } from "../check-template.ts";
 import { rollBack, showDocument, storeDocument } from "../stored-documents.ts";
 

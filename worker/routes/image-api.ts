@@ -3,7 +3,7 @@ import { BY_NAME } from "../api/parameters.ts";
 import { imageDocumentSchema } from "../api/responses/documents.ts";
 import { taggedJson } from "../http.ts";
 import { resolveImage } from "../resolve-image.ts";
-import { imageSchema } from "../schemas.ts";
+import { imageSchema } from "../schemas/documents.ts";
 import type { ImageManifest } from "../site-object/pinned.ts";
 import { readDocument, storeDocument } from "../stored-documents.ts";
 import { STORED } from "./documents.ts";

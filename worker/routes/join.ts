@@ -3,7 +3,7 @@ import { joinedRelaySchema } from "../api/responses/sites.ts";
 import { parseSiteCredential } from "../credentials.ts";
 import { siteObject } from "../env.ts";
 import { ProblemError, unwrap } from "../problem.ts";
-import { joinSchema } from "../schemas.ts";
+import { joinSchema } from "../schemas/site.ts";
 
 /** `/api/v1/relays/join`: the one call without a credential. */
 export const joinRoutes = new ApiRoutes().add(

@@ -8,7 +8,7 @@ import {
 import { siteObject } from "../env.ts";
 import { pageJson, preconditionOf, taggedJson, type AppContext } from "../http.ts";
 import { unwrap } from "../problem.ts";
-import { machineBatchSchema, machinePatchSchema, machineSchema } from "../schemas.ts";
+import { machineBatchSchema, machinePatchSchema, machineSchema } from "../schemas/machine.ts";
 import { requireSite } from "./sites.ts";
 
 async function objectOf(c: AppContext, { site }: { site: string }) {

@@ -7,7 +7,7 @@ import { formatAttempt } from "../format-attempt.ts";
 import { pageJson, type AppContext } from "../http.ts";
 import { pinProfile } from "../pin.ts";
 import { ProblemError, unwrap } from "../problem.ts";
-import { armSchema, siteArmSchema } from "../schemas.ts";
+import { armSchema, siteArmSchema } from "../schemas/orders.ts";
 import { canonicalJson, hashContent } from "../revisions.ts";
 import type { IdempotencyKey } from "../site-object/idempotency.ts";
 import type { ArmOrder } from "../site-object/orders.ts";

@@ -11,7 +11,7 @@ import { forClient } from "../for-client.ts";
 import { readBody, readQuery, type App } from "../http.ts";
 import { ProblemError, unwrap } from "../problem.ts";
 import { getRevision } from "../revisions.ts";
-import { eventBatchSchema, eventSchema, type ReportedEvent } from "../schemas.ts";
+import { eventBatchSchema, eventSchema, type ReportedEvent } from "../schemas/events.ts";
 import type { ImageManifest } from "../site-object/pinned.ts";
 
 /** What a relay asks for on its own behalf. */

@@ -5,7 +5,7 @@ import { secretInfoSchema, secretPageSchema } from "../api/responses/access.ts";
 import { controlObject } from "../env.ts";
 import { pageJson, preconditionOf, taggedJson } from "../http.ts";
 import { unwrap } from "../problem.ts";
-import { secretNameSchema, secretSchema } from "../schemas.ts";
+import { secretNameSchema, secretSchema } from "../schemas/access.ts";
 
 const BY_SECRET_NAME = z.object({ name: secretNameSchema });
 

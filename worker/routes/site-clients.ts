@@ -11,7 +11,7 @@ import {
 import { siteObject } from "../env.ts";
 import { pageJson, pageOfAllJson, type AppContext } from "../http.ts";
 import { unwrap } from "../problem.ts";
-import { bootTokenSchema } from "../schemas.ts";
+import { bootTokenSchema } from "../schemas/site.ts";
 import { requireSite } from "./sites.ts";
 
 async function objectOf(c: AppContext, { site }: { site: string }) {

@@ -7,7 +7,7 @@ import { noSite, type Site, type Tagged } from "../control-object/sites.ts";
 import { pageJson, preconditionOf, taggedJson, type AppContext } from "../http.ts";
 import { checkPrecondition } from "../precondition.ts";
 import { ProblemError, unwrap } from "../problem.ts";
-import { siteSchema, siteUpdateSchema } from "../schemas.ts";
+import { siteSchema, siteUpdateSchema } from "../schemas/site.ts";
 
 /**
  * The site of this name.

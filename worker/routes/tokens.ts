@@ -4,7 +4,7 @@ import { newTokenSchema, tokenInfoSchema, tokenPageSchema } from "../api/respons
 import { controlObject } from "../env.ts";
 import { pageJson } from "../http.ts";
 import { unwrap } from "../problem.ts";
-import { tokenSchema } from "../schemas.ts";
+import { tokenSchema } from "../schemas/access.ts";
 
 /** `/api/v1/tokens`. A token is shown once, when it is made. */
 export const tokenRoutes = new ApiRoutes()

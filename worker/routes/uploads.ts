@@ -13,7 +13,7 @@ import { controlObject } from "../env.ts";
 import { check, type AppContext } from "../http.ts";
 import { measureFile } from "../measure-file.ts";
 import { ProblemError, unwrap } from "../problem.ts";
-import { completeUploadSchema } from "../schemas.ts";
+import { completeUploadSchema } from "../schemas/documents.ts";
 import type { StoredFile } from "../site-object/pinned.ts";
 import { assembleUpload, discardUpload } from "../upload-bytes.ts";
 

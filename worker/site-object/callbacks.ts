@@ -3,7 +3,7 @@ import { advance, type AttemptEvent } from "../../core/boot/attempt.ts";
 import type { Attempt } from "../../core/boot/model.ts";
 import { findByCapability, saveAttempt } from "./attempts.ts";
 import type { BootEvent, CallbackName } from "../../core/relay-protocol/events.ts";
-import type { ReportedEvent } from "../schemas.ts";
+import type { ReportedEvent } from "../schemas/events.ts";
 import { hasEvent, noteBoot } from "./events.ts";
 import { findLiveBoot } from "./live-boots.ts";
 import { findMachine, machineIdOfMac } from "./machines.ts";

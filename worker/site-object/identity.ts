@@ -1,6 +1,6 @@
 import type { Variables } from "../../core/boot/model.ts";
 import type { VariableLevel } from "../../core/render/explain.ts";
-import type { SiteSettings } from "../schemas.ts";
+import type { SiteSettings } from "../schemas/site.ts";
 import type { SiteMachine } from "./machines.ts";
 import type { Pinned } from "./pinned.ts";
 

@@ -1,7 +1,7 @@
 import { isActive } from "../../core/boot/attempt.ts";
 import { checkPrecondition, UNCONDITIONAL, type Precondition } from "../precondition.ts";
 import { fail, ok, type FieldError, type Result } from "../problem.ts";
-import type { MachineBatch } from "../schemas.ts";
+import type { MachineBatch } from "../schemas/machine.ts";
 import { findActiveAttempt } from "./attempts.ts";
 import {
   deleteMachine,

@@ -6,7 +6,7 @@ import { mergePatch } from "../merge-patch.ts";
 import { checkPrecondition, type Precondition } from "../precondition.ts";
 import { fail, ok, type Result } from "../problem.ts";
 import { canonicalJson } from "../revisions.ts";
-import { machineSchema, type MachineInput } from "../schemas.ts";
+import { machineSchema, type MachineInput } from "../schemas/machine.ts";
 import { validate } from "../validate.ts";
 import { noteProfilesChanged } from "./profile-sync.ts";
 

@@ -1,6 +1,6 @@
 import { fail, ok, type Result } from "../problem.ts";
 import { canonicalJson } from "../revisions.ts";
-import { siteSettingsSchema } from "../schemas.ts";
+import { siteSettingsSchema } from "../schemas/site.ts";
 import type { SiteIdentity } from "./identity.ts";
 import { countMachines, touchMachinesOf } from "./machines.ts";
 import { noteProfilesChanged } from "./profile-sync.ts";

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { ROLES } from "../../access.ts";
-import { nameSchema, secretNameSchema } from "../../schemas.ts";
+import { secretNameSchema } from "../../schemas/access.ts";
+import { nameSchema } from "../../schemas/values.ts";
 import { EXAMPLE, idSchema, instantSchema, logOf, pageOf } from "./values.ts";
 
 const tokenMembers = {

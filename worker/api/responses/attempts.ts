@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { ATTEMPT_STATES, ON_FAILURE } from "../../../core/boot/model.ts";
 import { STAGES } from "../../../core/relay-protocol/events.ts";
-import { nameSchema } from "../../schemas.ts";
+import { nameSchema } from "../../schemas/values.ts";
 import { EXAMPLE, idSchema, instantSchema, logOf, macSchema, pageOf, revisionSchema } from "./values.ts";
 
 const exampleAttempt = {

@@ -1,7 +1,8 @@
 import * as z from "zod";
-import { PROFILE_SCHEMAS } from "../../profile-schema.ts";
-import { filePathSchema, nameSchema, templateSchema } from "../../schemas.ts";
-import { EXAMPLE, instantSchema, pageOf, revisionSchema, sha256Schema, sizeSchema } from "./values.ts";
+import { PROFILE_SCHEMAS } from "../../schemas/profile.ts";
+import { templateSchema } from "../../schemas/documents.ts";
+import { filePathSchema, nameSchema, sha256Schema } from "../../schemas/values.ts";
+import { EXAMPLE, instantSchema, pageOf, revisionSchema, sizeSchema } from "./values.ts";
 
 const headMembers = {
   name: nameSchema,

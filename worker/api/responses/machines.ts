@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { machineSchema as machineInputSchema, nameSchema, variableValueSchema } from "../../schemas.ts";
+import { machineSchema as machineInputSchema } from "../../schemas/machine.ts";
+import { nameSchema, variableValueSchema } from "../../schemas/values.ts";
 import { problemSchema } from "./problem.ts";
 import { EXAMPLE, idSchema, macSchema, pageOf, revisionSchema } from "./values.ts";
 

@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { nameSchema, siteSettingsSchema } from "../../schemas.ts";
+import { siteSettingsSchema } from "../../schemas/site.ts";
+import { nameSchema } from "../../schemas/values.ts";
 import { EXAMPLE, idSchema, instantSchema, macSchema, pageOf } from "./values.ts";
 
 export const siteSchema = siteSettingsSchema

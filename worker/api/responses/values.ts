@@ -11,7 +11,6 @@ export const macSchema = z
   .string()
   .regex(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/)
   .meta({ examples: ["52:54:00:00:00:01"] });
-export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 export const revisionSchema = z
   .string()
   .regex(/^[0-9a-f]{32}$/)

@@ -1,11 +1,11 @@
 import * as z from "zod";
-import { RESERVED_KEY_PREFIX } from "../core/boot/menu.ts";
-import { ON_FAILURE } from "../core/boot/model.ts";
-import { parseInlineTemplate } from "../core/render/parse.ts";
-import { TemplateError } from "../core/render/problems.ts";
-import { ipxeLine } from "../core/render/scripts/ipxe-text.ts";
-import { ScriptError } from "../core/render/scripts/script-error.ts";
-import { filePathSchema, nameSchema, variablesSchema } from "./schemas.ts";
+import { RESERVED_KEY_PREFIX } from "../../core/boot/menu.ts";
+import { ON_FAILURE } from "../../core/boot/model.ts";
+import { parseInlineTemplate } from "../../core/render/parse.ts";
+import { TemplateError } from "../../core/render/problems.ts";
+import { ipxeLine } from "../../core/render/scripts/ipxe-text.ts";
+import { ScriptError } from "../../core/render/scripts/script-error.ts";
+import { filePathSchema, nameSchema, variablesSchema } from "./values.ts";
 
 const answerSchema = z.strictObject({
   template: nameSchema,
