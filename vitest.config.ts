@@ -21,7 +21,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "worker", include: ["test/worker/**/*.test.ts"] },
+        test: { name: "worker", include: ["test/worker/**/*.test.ts"], testTimeout: 20_000 },
       },
       { test: { name: "relay", include: ["test/relay/**/*.test.ts"], testTimeout: 20_000 } },
       {
