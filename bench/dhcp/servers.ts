@@ -52,7 +52,7 @@ export const SERVERS: readonly MeasuredServer[] = [
   },
   {
     name: "dnsmasq",
-    startRate: 250,
+    startRate: 100,
     command: (link, directory) => [
       ...["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root"],
       ...[`--interface=${link.serverInterface}`, "--dhcp-lease-max=100000", "--no-ping"],

@@ -14,7 +14,7 @@ export type ThroughputOptions = {
 const MAX_LOST = 0.01;
 
 /** Offered loads, in exchanges a second, a sixth more each. */
-const RATES = Array.from({ length: 32 }, (_, step) => Math.round(250 * (7 / 6) ** step));
+const RATES = Array.from({ length: 36 }, (_, step) => Math.round(100 * (7 / 6) ** step));
 
 type Score = {
   readonly contender: Contender;
