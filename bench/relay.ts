@@ -1,9 +1,10 @@
 /**
  * The relay's HTTP beside nginx, the real control plane behind a simulated WAN:
- * cold clients of one object, hits, and what others notice meanwhile. Needs
+ * cold clients of one object, hits, what others notice meanwhile, and scripts
+ * over a WAN that stalls. Needs
  * root and the packages nginx-light, wrk, curl and kea-admin.
  *
- *     node bench/relay.ts [--scenarios cold,hits,load] [--clients 200]
+ *     node bench/relay.ts [--scenarios cold,hits,load,wan] [--clients 200]
  *       [--cold-mib 64] [--hit-mib 1024] [--megabits 20] [--rounds 3] [--seconds 15]
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -12,6 +13,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { addHost } from "../test/e2e/dhcp-lan.ts";
 import { createLab } from "../test/support/lab/network.ts";
+import { measureBadWan } from "./relay/bad-wan.ts";
 import type { Bench } from "./relay/bench.ts";
 import { measureCold } from "./relay/cold.ts";
 import { measureHits } from "./relay/hits.ts";
@@ -20,7 +22,7 @@ import { measureUnderLoad } from "./relay/under-load.ts";
 
 const { values } = parseArgs({
   options: {
-    scenarios: { type: "string", default: "cold,hits,load" },
+    scenarios: { type: "string", default: "cold,hits,load,wan" },
     clients: { type: "string", default: "200" },
     "cold-mib": { type: "string", default: "64" },
     "hit-mib": { type: "string", default: "1024" },
@@ -49,6 +51,7 @@ const scenarios: Record<string, (bench: Bench) => Promise<void>> = {
       mebibytes: Number(values["hit-mib"]),
       seconds: Number(values.seconds),
     }),
+  wan: (bench) => measureBadWan(bench, { seconds: Number(values.seconds) }),
 };
 
 const directory = mkdtempSync(join(tmpdir(), "pxedge-bench-relay-"));

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * GETs a URL at a steady rate, whatever the answers take, and writes how long
- * each took. Arguments: the URL, how many seconds.
+ * each took. Arguments: the URL, in which `{n}` becomes another six hexadecimal
+ * digits each time (`00-00-01`), and how many seconds.
  */
 const [url = "", seconds = "1"] = process.argv.slice(2);
 const RATE = 50;
@@ -11,10 +12,15 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: 200 });
 const times: number[] = [];
 let failed = 0;
 
-async function get(): Promise<void> {
+function urlOf(n: number): string {
+  const digits = n.toString(16).padStart(6, "0");
+  return url.replace("{n}", digits.replace(/^(..)(..)(..)$/, "$1-$2-$3"));
+}
+
+async function get(n: number): Promise<void> {
   const startedAt = performance.now();
   await new Promise<void>((resolve) => {
-    const request = http.get(url, { agent }, (response) => {
+    const request = http.get(urlOf(n), { agent }, (response) => {
       response.resume().once("end", () => {
         if (response.statusCode === 200) times.push(performance.now() - startedAt);
         else failed++;
@@ -33,7 +39,7 @@ const beginning = performance.now();
 const all: Promise<void>[] = [];
 for (let i = 0; i < count; i++) {
   await sleep(Math.max(0, beginning + (i * 1000) / RATE - performance.now()));
-  all.push(get());
+  all.push(get(i));
 }
 await Promise.all(all);
 agent.destroy();
