@@ -59,10 +59,14 @@ const lab = await createLab();
 try {
   const site = await startMeasuredSite(lab, directory);
   const host = await addHost(lab, { mac: "52:54:00:bb:00:01", address: "192.168.77.240/24" });
+  const addresses = Array.from({ length: 10 }, (_, i) => `192.168.77.${241 + i}`);
   try {
+    for (const address of addresses) {
+      await host.exec("ip", ["address", "add", `${address}/24`, "dev", host.interface]);
+    }
     for (const name of values.scenarios.split(",")) {
       const say = (line: string): void => void process.stdout.write(`${name}: ${line}\n`);
-      await scenarios[name]?.({ lab, site, host, directory, say });
+      await scenarios[name]?.({ lab, site, host, addresses, directory, say });
     }
   } finally {
     await host.close();

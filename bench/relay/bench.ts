@@ -10,6 +10,8 @@ export type Bench = {
   readonly site: MeasuredSite;
   /** Where clients run, on the relay's LAN. */
   readonly host: Host;
+  /** The host's, one a few clients. */
+  readonly addresses: readonly string[];
   readonly directory: string;
   readonly say: (line: string) => void;
 };

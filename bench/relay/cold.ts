@@ -28,7 +28,10 @@ export async function measureCold(
     headers: string[] = [],
   ): Promise<Measured> => {
     const before = await site.wan.counts();
-    const transfers = await downloadManyTimes(place, directory, { url, count, sizeBytes, headers });
+    const transfers = await downloadManyTimes(place, directory, {
+      ...{ url, count, sizeBytes, headers },
+      ...(place === host && { from: bench.addresses }),
+    });
     const after = await site.wan.counts();
     return { ...transfers, originShare: (after.bytesDown - before.bytesDown) / sizeBytes };
   };

@@ -27,18 +27,22 @@ export async function downloadManyTimes(
     readonly sizeBytes: number;
     readonly headers?: readonly string[];
     readonly maxSeconds?: number;
+    /** Addresses that the transfers come from, in turn: a relay bounds what one client does at a time. */
+    readonly from?: readonly string[];
   },
 ): Promise<Transfers> {
-  const { url, count, sizeBytes, headers = [], maxSeconds } = options;
+  const { url, count, sizeBytes, headers = [], maxSeconds, from = [] } = options;
   const config = join(directory, "curl.conf");
-  const transfer = [
-    `url = "${url}"`,
-    `output = "/dev/null"`,
-    ...headers.map((header) => `header = "${header}"`),
-    ...(maxSeconds === undefined ? [] : [`max-time = ${maxSeconds}`]),
-    `write-out = "%{http_code} %{size_download} %{time_total} %{exitcode}\\n"`,
-  ].join("\n");
-  writeFileSync(config, Array.from({ length: count }, () => transfer).join("\nnext\n"));
+  const transfer = (index: number): string =>
+    [
+      ...(from.length === 0 ? [] : [`interface = "${from[index % from.length]}"`]),
+      `url = "${url}"`,
+      `output = "/dev/null"`,
+      ...headers.map((header) => `header = "${header}"`),
+      ...(maxSeconds === undefined ? [] : [`max-time = ${maxSeconds}`]),
+      `write-out = "%{http_code} %{size_download} %{time_total} %{exitcode}\\n"`,
+    ].join("\n");
+  writeFileSync(config, Array.from({ length: count }, (_, index) => transfer(index)).join("\nnext\n"));
   const child = await place.spawn("curl", [
     ...["--silent", "--parallel", "--parallel-immediate", "--parallel-max", "300"],
     ...["--config", config],

@@ -35,7 +35,7 @@ export async function measureUnderLoad(
   };
   const idle = await others();
   const streaming = downloadManyTimes(host, directory, {
-    ...{ url, sizeBytes, count: options.clients, maxSeconds: options.seconds + 6 },
+    ...{ url, sizeBytes, count: options.clients, from: bench.addresses, maxSeconds: options.seconds + 6 },
   });
   await sleep(3000);
   let rss = 0;

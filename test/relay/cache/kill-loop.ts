@@ -54,7 +54,10 @@ export async function runKillLoop({
     for (let round = 0; round < rounds; round++) {
       const child = fork(CACHE_PROCESS, [stateDir, origin.url, String(MAX_BYTES)], { execArgv: [] });
       const exited = once(child, "exit");
-      const [port] = (await once(child, "message")) as [number];
+      const died = exited.then(() => Promise.reject(new Error(`round ${round}: the cache did not start`)));
+      const [port] = (await Promise.race([once(child, "message"), died])) as [number];
+      // From here on it is to die.
+      died.catch(() => undefined);
       origin.rate = random() < 0.5 ? 0 : 20 * MIB;
       const downloads = Array.from({ length: DOWNLOADS }, async () => {
         while (child.connected) {
