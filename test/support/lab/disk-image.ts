@@ -11,6 +11,9 @@ const MBR_ADDRESS = 0x7c00;
 /** What a boot sector and a protective MBR end in, at offset 510. */
 const MBR_SIGNATURE = [0x55, 0xaa] as const;
 
+export const SIGNED_SHIM = "/usr/lib/shim/shimx64.efi.signed";
+export const SIGNED_GRUB = "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed";
+
 /** What a disk built here shows on the serial port when it is booted. */
 export function formatDiskMarker(marker: string): string {
   return `DISK-BOOT-MARKER ${marker}`;
@@ -71,7 +74,6 @@ export async function buildUefiDiskImage(marker: string): Promise<Buffer> {
   try {
     const config = join(directory, "grub.cfg");
     const loader = join(directory, "BOOTX64.EFI");
-    const filesystem = join(directory, "esp.img");
     // Only the serial port: OVMF's console is there, too, and the text would come twice.
     writeFileSync(
       config,
@@ -87,13 +89,46 @@ export async function buildUefiDiskImage(marker: string): Promise<Buffer> {
       "--install-modules=serial echo sleep halt terminal",
       `boot/grub/grub.cfg=${config}`,
     ]);
-    await run("mkfs.vfat", ["-C", "-F", "16", filesystem, "16384"]);
-    await run("mmd", ["-i", filesystem, "::/EFI", "::/EFI/BOOT"]);
-    await run("mcopy", ["-i", filesystem, loader, "::/EFI/BOOT/BOOTX64.EFI"]);
-    return wrapInPartition(readFileSync(filesystem));
+    return await buildSystemPartition(directory, "BOOT", { "BOOTX64.EFI": loader });
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * A disk as an installed Debian leaves it, in so far as it boots under Secure
+ * Boot: shim and GRUB, signed, in `\EFI\debian` and nowhere else. GRUB's
+ * config writes the marker to the console and waits. Needs shim-signed,
+ * grub-efi-amd64-signed, dosfstools and mtools.
+ */
+export async function buildDebianDiskImage(marker: string): Promise<Buffer> {
+  const directory = mkdtempSync(join(tmpdir(), "pxedge-debian-disk-"));
+  try {
+    const config = join(directory, "grub.cfg");
+    writeFileSync(config, `echo "${formatDiskMarker(marker)}, locked down: $lockdown"\nsleep 3600\n`);
+    return await buildSystemPartition(directory, "debian", {
+      "shimx64.efi": SIGNED_SHIM,
+      "grubx64.efi": SIGNED_GRUB,
+      "grub.cfg": config,
+    });
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** A disk with one EFI system partition that holds these files in a folder of `\EFI`. */
+async function buildSystemPartition(
+  directory: string,
+  folder: string,
+  files: Readonly<Record<string, string>>,
+): Promise<Buffer> {
+  const filesystem = join(directory, "esp.img");
+  await run("mkfs.vfat", ["-C", "-F", "16", filesystem, "16384"]);
+  await run("mmd", ["-i", filesystem, "::/EFI", `::/EFI/${folder}`]);
+  for (const [name, source] of Object.entries(files)) {
+    await run("mcopy", ["-i", filesystem, source, `::/EFI/${folder}/${name}`]);
+  }
+  return wrapInPartition(readFileSync(filesystem));
 }
 
 /** A disk with one MBR partition of type 0xef (EFI system, UEFI 2.10 section 5.2.2), which all UEFI firmware boots. */

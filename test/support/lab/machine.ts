@@ -5,7 +5,7 @@ import type { Child, ExitStatus } from "./child.ts";
 import { waitFor } from "./wait.ts";
 import type { Lab } from "./network.ts";
 
-export const FIRMWARES = ["bios", "efi-x86_64", "efi-arm64"] as const;
+export const FIRMWARES = ["bios", "efi-x86_64", "efi-x86_64-secure-boot", "efi-arm64"] as const;
 export type MachineFirmware = (typeof FIRMWARES)[number];
 
 export type MachineOptions = {
@@ -56,6 +56,15 @@ const FIRMWARE: Record<MachineFirmware, { qemu: readonly string[]; code?: string
     qemu: ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max"],
     code: "/usr/share/OVMF/OVMF_CODE_4M.fd",
     vars: "/usr/share/OVMF/OVMF_VARS_4M.fd",
+  },
+  // With Microsoft's keys, and variables that only firmware in system management mode writes.
+  "efi-x86_64-secure-boot": {
+    qemu: [
+      ...["qemu-system-x86_64", "-machine", "q35,smm=on", "-cpu", "max"],
+      ...["-global", "driver=cfi.pflash01,property=secure,value=on"],
+    ],
+    code: "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
+    vars: "/usr/share/OVMF/OVMF_VARS_4M.ms.fd",
   },
   "efi-arm64": {
     qemu: ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a57"],
