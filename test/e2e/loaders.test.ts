@@ -72,14 +72,13 @@ async function openPlace(options: { dhcp?: string; site?: object }): Promise<Pla
   const disks = await startRecorder(lab, { port: IMAGE_PORT, directory: diskImages });
   await site.api.request("PUT", "/templates/live-installer", { text: TEMPLATE });
   await addImage(site.api, "live", { linux: installer.kernel, "initrd.gz": installer.initrd });
+  const boot = { mode: "install", image: "live", kernel: "linux", initrds: ["initrd.gz"] };
   await site.api.request("PUT", "/profiles/disk-image", {
-    mode: "install",
-    image: "live",
-    kernel: "linux",
-    initrds: ["initrd.gz"],
+    ...boot,
     args: `${ARGS} pxedge.test="two words" pxedge.answer={{urls.answers}}install.sh`,
     answers: { "install.sh": { template: "live-installer" } },
   });
+  await site.api.request("PUT", "/profiles/no-answers", { ...boot, args: ARGS });
   return { directory, lab, site, disks };
 }
 
@@ -131,7 +130,7 @@ describe.skipIf(missing !== undefined)(`GRUB${skipped}`, () => {
   });
   afterAll(async () => await closePlace(place));
 
-  test("Secure Boot: shim, GRUB, a signed kernel over TFTP, an install, then the disk's shim", async () => {
+  test.concurrent("Secure Boot: shim, GRUB, a signed kernel over TFTP, an install, then the disk's shim", async () => {
     const shown = await expectInstall(place, {
       name: "secure",
       mac: "52:54:00:e5:b0:0a",
@@ -150,6 +149,24 @@ describe.skipIf(missing !== undefined)(`GRUB${skipped}`, () => {
         expect.stringMatching(/^\/t\/…\/live\/[0-9a-f]+\/initrd\.gz$/),
       ]),
     );
+  });
+
+  test.concurrent("without Secure Boot: kernel and initrd over HTTP, and a commit before they start", async () => {
+    const { site, lab, directory } = place;
+    // A boot-file set of one machine: no shim.
+    const mac = "52:54:00:e5:b0:0d";
+    await site.addMachine("plain", mac, { bootFiles: { "efi-x86_64": [`${FILES}/grubx64.efi`] } });
+    await site.arm("plain", "no-answers");
+    const own = join(directory, "plain");
+    const machine = await startMachine(lab, { firmware: "efi-x86_64", mac, directory: own });
+    try {
+      const committed = await site.waitForEvent("plain", "answer", "committed", TO_INSTALLER_MS);
+      expect(committed.detail).toEqual({ file: "commit" });
+      await machine.waitForConsole("LIVE-INSTALLER", TO_INSTALLER_MS);
+      expect((await filesSent(place, "plain")).filter((file) => file.startsWith("/t/"))).toEqual([]);
+    } finally {
+      await machine.powerOff();
+    }
   });
 });
 
