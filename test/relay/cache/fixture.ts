@@ -25,7 +25,7 @@ import {
 
 export async function startFakeOrigin(): Promise<FakeOrigin> {
   const origin = await openFakeOrigin();
-  onTestFinished(origin.close);
+  onTestFinished(() => origin.close());
   return origin;
 }
 
