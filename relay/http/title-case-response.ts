@@ -1,4 +1,4 @@
-import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { type OutgoingHttpHeaders, ServerResponse } from "node:http";
 
 /**
  * A response whose fields are spelled `Content-Length`, as HTTP/1.1 servers of
@@ -6,7 +6,7 @@ import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from "
  * that spelling: GRUB 2.06 takes a kernel without it for an empty one, and
  * UEFI HTTP Boot in others (rhboot/grub2 #216, rhboot/shim #403).
  */
-export class TitleCaseResponse extends ServerResponse<IncomingMessage> {
+export class TitleCaseResponse extends ServerResponse {
   override writeHead(status: number, ...head: unknown[]): this {
     const fields = head.at(-1);
     // What node:http refuses by itself comes as a list, and is spelled so already.
