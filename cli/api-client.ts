@@ -1,4 +1,5 @@
 import { PxedgeError } from "../core/errors.ts";
+import { describeFailure } from "../relay/control-plane/answer.ts";
 
 /** What the API refused, as a sentence with the fields at fault. */
 export class ApiError extends PxedgeError {
@@ -56,7 +57,7 @@ export function createApiClient(url: string, token: string): ApiClient {
         ...(body !== undefined && { body }),
       });
     } catch (cause) {
-      throw new Error(`the control plane at ${url} cannot be reached: ${reasonOf(cause)}`, { cause });
+      throw new Error(`the control plane at ${url} cannot be reached: ${describeFailure(cause)}`, { cause });
     }
     const text = await response.text();
     if (!response.ok) throw readRefusal(response.status, text);
@@ -101,11 +102,4 @@ function readRefusal(status: number, text: string): ApiError {
       ? "the control plane does not accept the token: is PXEDGE_TOKEN (or --token) meant for it, and not expired?"
       : (detail ?? title ?? `HTTP ${status}`);
   return new ApiError(status, type?.split(":").at(-1), sentence);
-}
-
-/** Of a failed fetch: what the network said, not that it failed. */
-function reasonOf(error: unknown): string {
-  const { cause, message } = error as Error;
-  const inner = cause as (Error & { code?: string; errors?: Error[] }) | undefined;
-  return inner?.message || inner?.errors?.[0]?.message || inner?.code || message;
 }

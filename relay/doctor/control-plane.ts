@@ -1,4 +1,5 @@
 import type { RelayState } from "../../core/relay-protocol/state.ts";
+import { describeFailure } from "../control-plane/answer.ts";
 import { createControlPlaneClient } from "../control-plane/client.ts";
 import { readCredentials } from "../control-plane/credentials.ts";
 import { ok, problem, problemOf, warning, type Finding } from "./finding.ts";
@@ -25,7 +26,7 @@ export async function checkControlPlane(
     findings.push(ok("control plane", `${url} answers`));
   } catch (error) {
     findings.push(
-      problem("control plane", `${url} cannot be reached (${reasonOf(error)})`, adviceFor(error)),
+      problem("control plane", `${url} cannot be reached (${describeFailure(error)})`, adviceFor(error)),
     );
     return { findings, state: undefined };
   }
@@ -72,12 +73,6 @@ function checkClock(theirs: number, ours: number): Finding {
   if (Math.abs(ours - theirs) < SKEW_WARNING_MS) return ok("clock", "agrees with the control plane's");
   const detail = `is ${Math.abs(seconds)} s ${seconds < 0 ? "behind" : "ahead of"} the control plane's`;
   return warning("clock", detail, "set it by NTP: certificates and signed URLs depend on it");
-}
-
-function reasonOf(error: unknown): string {
-  const { cause, message } = error as Error;
-  const inner = cause as (Error & { code?: string; errors?: Error[] }) | undefined;
-  return inner?.message || inner?.errors?.[0]?.message || inner?.code || message;
 }
 
 function adviceFor(error: unknown): string {
