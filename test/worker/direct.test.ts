@@ -64,7 +64,10 @@ describe("where the site allows it", () => {
     await ask(`/a/${capability}/answer.sh`);
     const { items } = await done("GET", "/sites/lab/machines/node1/timeline");
     const details = items.map((event: { name: string; detail: object }) => [event.name, event.detail]);
-    expect(details).toContainEqual(["served", { kind: "install", via: "direct", macClaimed: true }]);
+    expect(details).toContainEqual([
+      "served",
+      { kind: "install", dialect: "ipxe", via: "direct", macClaimed: true },
+    ]);
     expect(details).toContainEqual(["committed", { file: "answer.sh", via: "direct" }]);
   });
 

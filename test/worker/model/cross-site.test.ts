@@ -34,8 +34,6 @@ afterAll(reset);
 
 /** Every client route, as the machine would use it; each must say nothing through another site's relay. */
 const CLIENT_ROUTES: readonly (readonly [method: string, path: () => string])[] = [
-  ["GET", () => `/boot/${MAC}/grub.cfg`],
-  ["GET", () => `/boot/${MAC}/pxelinux.cfg`],
   ["GET", () => `/boot/${MAC}/answer/answer.sh`],
   ["POST", () => `/boot/${MAC}/answer/answer.sh`],
   ...["GET", "HEAD", "POST"].flatMap((method) => [
@@ -53,6 +51,12 @@ const CLIENT_ROUTES: readonly (readonly [method: string, path: () => string])[] 
 describe("through another site's relay", () => {
   test("the script is the one of any unknown machine", async () => {
     expect(await other.script(MAC)).toBe(local);
+    for (const file of ["grub.cfg", "pxelinux.cfg"]) {
+      const asked = async (mac: string) => (await other.ask(mac, "GET", `/boot/${mac}/${file}`)).text;
+      const unknown = await asked("52:54:00:00:00:99");
+      expect(unknown).not.toBe("");
+      expect(await asked(MAC)).toBe(unknown);
+    }
   });
 
   for (const [method, path] of CLIENT_ROUTES) {
