@@ -113,7 +113,12 @@ describe.skipIf(missing !== undefined)(
           "committed",
           "served",
         ]);
-        expect(items[1].detail).toEqual({ kind: "install", via: "direct", macClaimed: true });
+        expect(items[1].detail).toEqual({
+          kind: "install",
+          dialect: "ipxe",
+          via: "direct",
+          macClaimed: true,
+        });
       } finally {
         await machine.powerOff();
       }
