@@ -129,7 +129,7 @@ test("a malformed request in mid-answer does not get into that answer", async ()
     text += chunk;
   }
   const [head, body] = [text.slice(0, text.indexOf("\r\n\r\n")), text.slice(text.indexOf("\r\n\r\n") + 4)];
-  expect(head).toContain("content-length: 33554432");
+  expect(head).toContain("Content-Length: 33554432");
   expect(body).toMatch(/^x+$/);
 });
 
