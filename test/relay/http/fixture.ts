@@ -171,7 +171,8 @@ export async function startRelayHttp(
       lookupNeighbour: () => undefined,
       overheard: () => undefined,
     }),
-    decisionMs: options.decisionMs ?? 1000,
+    // Ample: what a loaded machine delays is not what these tests are about.
+    decisionMs: options.decisionMs ?? 10_000,
     holdMs: options.holdMs ?? { answers: 500, callbacks: 500 },
     log,
   });

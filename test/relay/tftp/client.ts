@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { decode, encode, type TftpPacket } from "../../../core/tftp-packet/index.ts";
 
 /** Longer than any server timer of these tests, shorter than a test. */
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = 15_000;
 
 type Received = { readonly packet: TftpPacket; readonly from: RemoteInfo };
 

@@ -36,6 +36,7 @@ async function startRelay(
         });
   const relay = await startRelayHttp(url, {
     leased: options.observed !== false,
+    ...(handle === "dead" && { decisionMs: 1_000 }),
     ...(options.bootWaitSeconds !== undefined && { bootWaitSeconds: options.bootWaitSeconds }),
   });
   const macOf = (): string | null => (options.observed === false ? null : CLIENT_MAC);
