@@ -85,9 +85,10 @@ describe("the simulated WAN", () => {
   test("refuses while it is down, and cuts what is under way", async () => {
     const wan = await startBehindWan(sendMiB, { stallShare: 1, stallAfterBytes: 1000, stallMs: null });
     const answer = await fetch(wan.url);
-    const body = answer.arrayBuffer();
+    // Awaited only below, but looked at from the start: the cut can come before `set` has its answer.
+    const cut = expect(answer.arrayBuffer()).rejects.toThrow("terminated");
     await wan.set({ state: "refused" });
-    await expect(body).rejects.toThrow("terminated");
+    await cut;
     await expect(fetch(wan.url)).rejects.toThrow("fetch failed");
     await wan.set({ state: "up", stallShare: 0 });
     expect((await get(wan.url)).byteLength).toBe(MIB);
