@@ -85,10 +85,11 @@ describe("the simulated WAN", () => {
   test("refuses while it is down, and cuts what is under way", async () => {
     const wan = await startBehindWan(sendMiB, { stallShare: 1, stallAfterBytes: 1000, stallMs: null });
     const answer = await fetch(wan.url);
-    // Awaited only below, but looked at from the start: the cut can come before `set` has its answer.
-    const cut = expect(answer.arrayBuffer()).rejects.toThrow("terminated");
-    await wan.set({ state: "refused" });
-    await cut;
+    // Together: the cut can come before `set` has its answer.
+    await Promise.all([
+      expect(answer.arrayBuffer()).rejects.toThrow("terminated"),
+      wan.set({ state: "refused" }),
+    ]);
     await expect(fetch(wan.url)).rejects.toThrow("fetch failed");
     await wan.set({ state: "up", stallShare: 0 });
     expect((await get(wan.url)).byteLength).toBe(MIB);
