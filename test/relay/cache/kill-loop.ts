@@ -31,6 +31,10 @@ const CACHE_PROCESS = fileURLToPath(new URL("cache-process.ts", import.meta.url)
 const MAX_BYTES = 12 * MIB;
 const SIZES = [4096, 700_000, MIB, 3 * MIB + 17, 5 * MIB, 6 * MIB + 1];
 const DOWNLOADS = 4;
+/** A round that is not cut by time is cut once so much was served in it, however slow the machine is. */
+const ROUND_BYTES = 4 * MIB;
+/** Nothing is that slow: the cache has stopped serving. */
+const ROUND_TIMEOUT_MS = 60_000;
 
 export async function runKillLoop({
   rounds,
@@ -59,13 +63,19 @@ export async function runKillLoop({
       // From here on it is to die.
       died.catch(() => undefined);
       origin.rate = random() < 0.5 ? 0 : 20 * MIB;
+      const enough = Promise.withResolvers<void>();
+      let servedInRound = 0;
+      const count = (bytes: number): void => {
+        servedBytes += bytes;
+        servedInRound += bytes;
+        if (servedInRound >= ROUND_BYTES) enough.resolve();
+      };
       const downloads = Array.from({ length: DOWNLOADS }, async () => {
         while (child.connected) {
           const { path, bytes } = files[Math.floor(random() * files.length)]!;
           const first = random() < 0.5 ? 0 : Math.floor(random() * bytes.length);
           const url = `http://127.0.0.1:${port}${await signPath(path)}`;
-          const received = await receive(url, first);
-          servedBytes += received.bytes.length;
+          const received = await receive(url, first, count);
           if (received.isWhole) whole++;
           const expected = bytes.subarray(first, first + received.bytes.length);
           const isRight = received.bytes.equals(expected);
@@ -73,10 +83,16 @@ export async function runKillLoop({
           if (!isRight || !isLong) wrong.push(`round ${round}: ${path} from ${first}`);
         }
       });
-      await sleep(random() * 400);
+      // By time, it may be killed before it serves anything; by bytes, in the middle of it.
+      if (round % 2 === 0) await sleep(random() * 400);
+      else await Promise.race([enough.promise, exited, sleep(ROUND_TIMEOUT_MS, undefined, { ref: false })]);
       child.kill("SIGKILL");
       await exited;
       await Promise.all(downloads);
+      if (child.exitCode !== null) wrong.push(`round ${round}: the cache ended by itself`);
+      if (round % 2 === 1 && servedInRound < ROUND_BYTES) {
+        wrong.push(`round ${round}: ${servedInRound} bytes in ${ROUND_TIMEOUT_MS / 1000} s`);
+      }
       if (random() < 0.3) await tear(join(stateDir, "cache", "objects"), random);
     }
   } finally {
@@ -87,7 +103,11 @@ export async function runKillLoop({
 }
 
 /** What came until the end or the cut; the status of what did not begin is of no interest. */
-async function receive(url: string, first: number): Promise<{ bytes: Buffer; isWhole: boolean }> {
+async function receive(
+  url: string,
+  first: number,
+  onBytes: (count: number) => void,
+): Promise<{ bytes: Buffer; isWhole: boolean }> {
   const pieces: Buffer[] = [];
   try {
     const request = get(url, { agent: false, headers: first === 0 ? {} : { range: `bytes=${first}-` } });
@@ -97,7 +117,10 @@ async function receive(url: string, first: number): Promise<{ bytes: Buffer; isW
       response.resume();
       return { bytes: Buffer.alloc(0), isWhole: false };
     }
-    for await (const piece of response) pieces.push(piece as Buffer);
+    for await (const piece of response as AsyncIterable<Buffer>) {
+      pieces.push(piece);
+      onBytes(piece.length);
+    }
     return { bytes: Buffer.concat(pieces), isWhole: true };
   } catch {
     // Killed in mid-file, or before it began.
