@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { BootPlan, KernelPlan, MenuPlan } from "../../../core/boot/plan.ts";
+import type { BootPlan } from "../../../core/boot/plan.ts";
 import { renderScript } from "../../../core/render/scripts/dialects.ts";
 import { renderGrubStageOne } from "../../../core/render/scripts/grub-stage-one.ts";
 import { renderRefusal } from "../../../core/render/scripts/refusal.ts";
@@ -8,32 +8,12 @@ import { missingNeed } from "../../relay/net/needs.ts";
 import { AWKWARD } from "./awkward.ts";
 import { checkGrubSyntax, runGrub } from "./grub-runner.ts";
 import { parseKernelCommandLine } from "./kernel-command-line.ts";
+import { GRANT, KERNEL, PLACE, sampleMenu } from "./sample-plans.ts";
 
-const PLACE = { baseUrl: "http://192.168.77.1:8080", mac: "52:54:00:12:34:56" };
 const HTTP = "(http,192.168.77.1:8080)";
 const TFTP = "(tftp,192.168.77.1)";
-const GRANT = "/t/t85s00.k1.xzAB-cdEfGhIjKlMnOpQrw/debian-12/9f86d081884c7d659a2feaa0c55ad015";
-const KERNEL: KernelPlan = {
-  kind: "kernel",
-  kernelUrl: `${GRANT}/linux`,
-  initrdUrls: [`${GRANT}/initrd.gz`, `${GRANT}/firmware.cpio.gz`],
-  args: "auto=true priority=critical\n  url=http://192.168.77.1:8080/a/CAP/preseed.cfg --- quiet",
-};
 const COMMIT = { ...KERNEL, commitUrl: "/a/CAP/commit" };
-const MENU: MenuPlan = {
-  kind: "menu",
-  title: "Berlin, it's rack 4",
-  items: [
-    { key: "install", label: "Install Debian 12 (it's €0)", group: "Install", action: "ask" },
-    { key: "disk", label: "Local disk", action: "local" },
-    { key: "shell", label: "Shell", action: "shell" },
-    { key: "leave", label: "Firmware", action: "exit" },
-    { key: "again", label: "Reboot", action: "reboot" },
-  ],
-  defaultItem: "disk",
-  timeoutSeconds: 30,
-  token: "tok1",
-};
+const MENU = sampleMenu("Install Debian 12 (it's €0)");
 const stageOne = (bootWaitSeconds: number | null): string =>
   renderGrubStageOne({ ...PLACE, bootWaitSeconds, jitter: () => 0.5 });
 const grub = (plan: BootPlan): string => renderScript("grub", plan, PLACE);

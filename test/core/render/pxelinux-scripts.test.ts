@@ -1,35 +1,17 @@
 import { describe, expect, test } from "vitest";
-import type { BootPlan, KernelPlan, MenuPlan } from "../../../core/boot/plan.ts";
+import type { BootPlan } from "../../../core/boot/plan.ts";
 import { renderScript } from "../../../core/render/scripts/dialects.ts";
 import { renderRefusal } from "../../../core/render/scripts/refusal.ts";
 import { ScriptError } from "../../../core/render/scripts/script-error.ts";
 import { AWKWARD } from "./awkward.ts";
 import { parseKernelCommandLine } from "./kernel-command-line.ts";
 import { parsePxelinux } from "./read-back/pxelinux-parser.ts";
+import { GRANT, KERNEL, PLACE, sampleMenu } from "./sample-plans.ts";
 
-const PLACE = { baseUrl: "http://192.168.77.1:8080", mac: "52:54:00:12:34:56" };
 const SCRIPT = "::boot/52-54-00-12-34-56/pxelinux.cfg";
-const GRANT = "t/t85s00.k1.xzAB-cdEfGhIjKlMnOpQrw/debian-12/9f86d081884c7d659a2feaa0c55ad015";
-const KERNEL: KernelPlan = {
-  kind: "kernel",
-  kernelUrl: `/${GRANT}/linux`,
-  initrdUrls: [`/${GRANT}/initrd.gz`, `/${GRANT}/firmware.cpio.gz`],
-  args: "auto=true priority=critical\n  url=http://192.168.77.1:8080/a/CAP/preseed.cfg --- quiet",
-};
-const MENU: MenuPlan = {
-  kind: "menu",
-  title: "Berlin, it's rack 4",
-  items: [
-    { key: "install", label: "Debian 12 (€0)", group: "Install", action: "ask" },
-    { key: "disk", label: "Local disk", action: "local" },
-    { key: "shell", label: "Shell", action: "shell" },
-    { key: "leave", label: "Firmware", action: "exit" },
-    { key: "again", label: "Reboot", action: "reboot" },
-  ],
-  defaultItem: "disk",
-  timeoutSeconds: 30,
-  token: "tok1",
-};
+/** How PXELINUX names a file of the server that it came from. */
+const FILES = `::${GRANT.slice(1)}`;
+const MENU = sampleMenu("Debian 12 (€0)");
 const pxelinux = (plan: BootPlan): string => renderScript("pxelinux", plan, PLACE);
 const directive = (config: string, name: string): string[] =>
   parsePxelinux(config)
@@ -80,8 +62,8 @@ describe("a whole config", () => {
 describe("a kernel", () => {
   test("is read back, with the NIC that booted before the installed system's arguments", () => {
     const config = pxelinux(KERNEL);
-    expect(directive(config, "linux")).toEqual([`::${GRANT}/linux`]);
-    expect(directive(config, "initrd")).toEqual([`::${GRANT}/initrd.gz,::${GRANT}/firmware.cpio.gz`]);
+    expect(directive(config, "linux")).toEqual([`${FILES}/linux`]);
+    expect(directive(config, "initrd")).toEqual([`${FILES}/initrd.gz,${FILES}/firmware.cpio.gz`]);
     expect(directive(config, "append")).toEqual([
       "BOOTIF=01-52-54-00-12-34-56 auto=true priority=critical url=http://192.168.77.1:8080/a/CAP/preseed.cfg --- quiet",
     ]);
@@ -104,8 +86,8 @@ describe("a kernel", () => {
       "kernelUrl",
       "unrenderable-value",
     ],
-    [{ initrdUrls: [`/${GRANT}/a,b`] }, "initrdUrls", "unrenderable-value"],
-    [{ initrdUrls: [`/${GRANT}/a b`] }, "initrdUrls", "unrenderable-value"],
+    [{ initrdUrls: [`${GRANT}/a,b`] }, "initrdUrls", "unrenderable-value"],
+    [{ initrdUrls: [`${GRANT}/a b`] }, "initrdUrls", "unrenderable-value"],
     [{ args: "ip=${net0/ip}" }, "args", "unrenderable-value"],
     [{ args: 'a="b' }, "args", "unrenderable-value"],
     [{ args: "a=\u0001" }, "args", "unrenderable-value"],
@@ -115,8 +97,8 @@ describe("a kernel", () => {
   });
 
   test("the command line's limit counts what PXELINUX adds", () => {
-    const own = `BOOT_IMAGE=::${GRANT}/linux BOOTIF=01-52-54-00-12-34-56 `.length;
-    const initrds = ` initrd=::${GRANT}/initrd.gz,::${GRANT}/firmware.cpio.gz`.length;
+    const own = `BOOT_IMAGE=${FILES}/linux BOOTIF=01-52-54-00-12-34-56 `.length;
+    const initrds = ` initrd=${FILES}/initrd.gz,${FILES}/firmware.cpio.gz`.length;
     const args = (length: number): string => "x".repeat(length - own - initrds);
     expect(() => pxelinux({ ...KERNEL, args: args(2_047) })).not.toThrow();
     expect(() => pxelinux({ ...KERNEL, args: args(2_048) })).toThrow("2048 bytes");
