@@ -9,8 +9,10 @@ export type DatabaseOptions = {
   readonly schema: string;
   /** From each older format to the next, by the older one's number. */
   readonly migrations?: Readonly<Record<number, string>>;
-  /** Told where a damaged file was set aside. */
-  readonly onDamaged: (aside: string) => void;
+  /** Further settings, after those of the log and of `synchronous`. */
+  readonly pragmas?: string;
+  /** Told where a damaged file was set aside; without it none is. */
+  readonly onDamaged?: (aside: string) => void;
 };
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB: the file is no database (any more). */
@@ -18,28 +20,30 @@ const DAMAGED = new Set([11, 26]);
 
 /**
  * Opens a database with a write-ahead log and `synchronous=NORMAL`: a crash of
- * the process loses nothing, a power cut may lose the last transactions. A
- * damaged file is set aside as `FILE.damaged` and a new one begun: nothing that
- * is kept in this way is worth a site that does not boot.
+ * the process loses nothing, a power cut may lose the last transactions. With
+ * `onDamaged` a damaged file is set aside as `FILE.damaged` and a new one begun,
+ * for what is not worth a site that does not boot.
  *
- * @throws what node:sqlite throws when the file cannot be opened or written
+ * @throws what node:sqlite throws when the file cannot be opened or written, and
+ *   an Error for a file of a newer release
  */
 export function openDatabase(options: DatabaseOptions): DatabaseSync {
   try {
     return openAsItIs(options);
   } catch (error) {
-    if (!DAMAGED.has((error as { errcode?: number }).errcode ?? 0)) throw error;
+    const { onDamaged } = options;
+    if (onDamaged === undefined || !DAMAGED.has((error as { errcode?: number }).errcode ?? 0)) throw error;
     const aside = `${options.file}.damaged`;
     renameSync(options.file, aside);
-    options.onDamaged(aside);
+    onDamaged(aside);
     return openAsItIs(options);
   }
 }
 
-function openAsItIs({ file, version, schema, migrations = {} }: DatabaseOptions): DatabaseSync {
+function openAsItIs({ file, version, schema, migrations = {}, pragmas = "" }: DatabaseOptions): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: 5000 });
   try {
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ${pragmas}`);
     const row = database.prepare("PRAGMA user_version").get() as { user_version: number };
     let found = row.user_version;
     if (found > version) throw new Error(`${file} was written by a newer release, format ${found}`);

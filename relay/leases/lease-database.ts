@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { closeSync, fdatasync, openSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 
-const SCHEMA_VERSION = 3;
+import { openDatabase } from "../database.ts";
 
 /**
  * By address alone: that a client has one lease a subnet is the index's to keep.
@@ -29,7 +29,6 @@ const SCHEMA = `
     address TEXT PRIMARY KEY,
     until   INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
-  PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
 /** What brings a file of an earlier version to the next. */
@@ -48,25 +47,19 @@ const syncData = promisify(fdatasync);
  * A transaction is durable only once `WriteAheadLog.sync` resolved after it:
  * `synchronous=NORMAL` is `FULL` without the wait for the disk at its end,
  * which would stop everything else that the relay does. For the same reason
- * `WriteAheadLog.checkpoint` is left to the caller.
+ * `WriteAheadLog.checkpoint` is left to the caller. A damaged file is never set
+ * aside: an address would be given out twice, and nobody would know.
  *
  * @throws what node:sqlite throws, and an Error for a file of a newer release
  */
 export function openLeaseDatabase(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: 5000 });
-  try {
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
-    const { user_version: version } = database.prepare("PRAGMA user_version").get() as {
-      user_version: number;
-    };
-    if (version > SCHEMA_VERSION) throw new Error(`it was written by a newer release, format ${version}`);
-    if (version === 0) database.exec(`BEGIN; ${SCHEMA} COMMIT`);
-    else migrate(database, version);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+  return openDatabase({
+    file: path,
+    version: 3,
+    schema: SCHEMA,
+    migrations: MIGRATIONS,
+    pragmas: "PRAGMA wal_autocheckpoint = 0",
+  });
 }
 
 /** The log of an open database, which is one file as long as it is open. */
@@ -105,11 +98,5 @@ export class WriteAheadLog {
 
   close(): void {
     closeSync(this.#fd);
-  }
-}
-
-function migrate(database: DatabaseSync, version: number): void {
-  for (let from = version; from < SCHEMA_VERSION; from++) {
-    database.exec(`BEGIN; ${MIGRATIONS[from]} PRAGMA user_version = ${from + 1}; COMMIT`);
   }
 }

@@ -227,8 +227,11 @@ describe("LeaseStore", () => {
 
   it("says what to do about a file it cannot read", () => {
     const path = join(folder, "leases.sqlite");
-    writeFileSync(path, "this is no database, but it is long enough to look at".repeat(100));
+    const damaged = "this is no database, but it is long enough to look at".repeat(100);
+    writeFileSync(path, damaged);
     expect(() => new LeaseStore({ path, now: () => now })).toThrow(/leases\.sqlite .*move it away/);
+    // Not set aside: whether to go on without leases is the operator's to say.
+    expect(readFileSync(path, "utf8")).toBe(damaged);
     const newer = join(folder, "newer.sqlite");
     new DatabaseSync(newer).exec("PRAGMA user_version = 99");
     expect(() => new LeaseStore({ path: newer, now: () => now })).toThrow(/newer release, format 99/);
