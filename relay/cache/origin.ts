@@ -1,5 +1,6 @@
 import * as http from "node:http";
 import * as https from "node:https";
+import { urlToHttpOptions } from "node:url";
 
 import { parseBase64Url } from "../../core/bytes.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
@@ -51,7 +52,7 @@ export function createOrigin({
   now,
   idleTimeoutMs = IDLE_TIMEOUT_MS,
 }: OriginOptions): Origin {
-  const { protocol, hostname, port } = new URL(url);
+  const { protocol, hostname, port } = urlToHttpOptions(new URL(url));
   const module = protocol === "https:" ? https : http;
   const agent = new module.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, timeout: idleTimeoutMs });
 
@@ -79,7 +80,7 @@ export function createOrigin({
         ...(!isWhole && { range: `bytes=${start}-${end - 1}`, "if-range": `"${object.sha256}"` }),
       };
       const request = module.request({
-        ...{ protocol, hostname: hostname.replace(/^\[|\]$/g, ""), port, agent, signal, headers },
+        ...{ protocol, hostname, port, agent, signal, headers },
         path: await signedPath(object),
       });
       request.setTimeout(idleTimeoutMs, () => request.destroy(new Error("the connection was idle")));

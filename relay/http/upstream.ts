@@ -1,6 +1,7 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import type { LookupFunction } from "node:net";
+import { urlToHttpOptions } from "node:url";
 
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
 import { upstreamHeaders, type Observation } from "./headers.ts";
@@ -45,7 +46,7 @@ export type AskLimits = {
 
 /** Creates the way to the control plane, with connections of its own: no image keeps a script waiting. */
 export function createUpstream({ url, credential, onRevision, onAnswer, lookup }: UpstreamOptions): Upstream {
-  const { protocol, hostname, port } = new URL(url);
+  const { protocol, hostname, port } = urlToHttpOptions(new URL(url));
   const module = protocol === "https:" ? https : http;
   const pooled = new module.Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64 });
   /** A pooled connection may be closed by the time it is used. */
@@ -57,7 +58,7 @@ export function createUpstream({ url, credential, onRevision, onAnswer, lookup }
   ): http.ClientRequest {
     return module.request({
       protocol,
-      hostname: hostname.replace(/^\[|\]$/g, ""),
+      hostname,
       port,
       agent,
       method,

@@ -2,6 +2,7 @@ import { lookup as lookupName } from "node:dns";
 import * as http from "node:http";
 import * as https from "node:https";
 import { isIP, type LookupFunction } from "node:net";
+import { urlToHttpOptions } from "node:url";
 
 import { MirrorError } from "./errors.ts";
 import { isPublicAddress } from "./public-address.ts";
@@ -77,17 +78,14 @@ export function createMirrorOrigin({
     headers: http.OutgoingHttpHeaders,
     signal: AbortSignal | undefined,
   ): Promise<http.IncomingMessage> {
-    const hostname = url.hostname.replace(/^\[|\]$/g, "");
+    const { protocol, hostname, port, path } = urlToHttpOptions(url);
     // No look-up is made for an address.
-    if (!isOwn && isIP(hostname) !== 0 && !isPublicAddress(hostname)) {
+    if (!isOwn && isIP(hostname!) !== 0 && !isPublicAddress(hostname!)) {
       throw new MirrorError("refused", `${hostname} is a private address`);
     }
     const module = url.protocol === "https:" ? https : http;
     const request = module.get({
-      protocol: url.protocol,
-      hostname,
-      port: url.port,
-      path: url.pathname + url.search,
+      ...{ protocol, hostname, port, path },
       agent: agents[url.protocol as keyof typeof agents],
       lookup: isOwn ? lookup : lookupPublic,
       headers: { ...headers, host: url.host },
