@@ -3,7 +3,7 @@ import type { ChunkFile } from "./chunk-file.ts";
 import { createFill } from "./fill.ts";
 import { endOfChunk, type ImageObject } from "./image-object.ts";
 import type { Receiver } from "./receive.ts";
-import type { Slots } from "./slots.ts";
+import type { Semaphore } from "./semaphore.ts";
 
 /** An object of the cache, whole or being filled. */
 export type CachedObject = {
@@ -33,7 +33,7 @@ export type CachedObjectOptions = {
   /** Keeps a verified chunk in the file. @throws CacheDiskError */
   readonly keep: ChunkFile["store"];
   readonly receiver: Receiver;
-  readonly slots: Slots;
+  readonly semaphore: Semaphore;
   /** Told once, when the last chunk has come and all is durable. */
   readonly onWhole: () => void;
   /** Told why all is here and not durable: it is served, and may be gone after a restart. */

@@ -2,7 +2,7 @@ import type { ChunkFile } from "./chunk-file.ts";
 import { ImageError } from "./errors.ts";
 import type { ImageObject } from "./image-object.ts";
 import type { Receiver } from "./receive.ts";
-import type { Slots } from "./slots.ts";
+import type { Semaphore } from "./semaphore.ts";
 
 /** What brings an object's missing chunks, once for all who wait for them. */
 export type Fill = {
@@ -26,7 +26,7 @@ export type FillOptions = {
   readonly keep: ChunkFile["store"];
   readonly receiver: Receiver;
   /** Of transfers, of all objects. */
-  readonly slots: Slots;
+  readonly semaphore: Semaphore;
   /** Told after each chunk that was kept. */
   readonly onStored: () => void;
 };
@@ -41,7 +41,7 @@ type Transfer = { next: number; end: number };
 type Waiter = { readonly chunk: number; readonly last: number } & PromiseWithResolvers<void>;
 
 /** Creates the fill of one object. Transfers never bring a chunk twice. */
-export function createFill({ object, hashes, file, keep, receiver, slots, onStored }: FillOptions): Fill {
+export function createFill({ object, hashes, file, keep, receiver, semaphore, onStored }: FillOptions): Fill {
   const transfers = new Set<Transfer>();
   const waiters = new Set<Waiter>();
   let stopping = new AbortController();
@@ -70,7 +70,7 @@ export function createFill({ object, hashes, file, keep, receiver, slots, onStor
     const { signal } = stopping;
     let failure: unknown;
     try {
-      await slots.use(signal, () => receive(transfer, signal));
+      await semaphore.use(signal, () => receive(transfer, signal));
     } catch (error) {
       failure = error;
     }

@@ -14,7 +14,7 @@ import { createOpenObjects, type OpenObjects } from "./open-objects.ts";
 import type { Origin } from "./origin.ts";
 import { createPrefetcher } from "./prefetch.ts";
 import { createReceiver } from "./receive.ts";
-import { createSlots } from "./slots.ts";
+import { createSemaphore } from "./semaphore.ts";
 import { createThrottle } from "./throttle.ts";
 
 /**
@@ -82,7 +82,7 @@ const EVENTS_PER_MINUTE = 5;
 export async function createImageCache(options: ImageCacheOptions): Promise<ImageCache> {
   const { config, folder, grants, manifests, origin, log } = options;
   const counters = { hits: 0, fills: 0, passed: 0, servedBytes: 0, originBytes: 0, retries: 0 };
-  const slots = createSlots(MAX_TRANSFERS);
+  const semaphore = createSemaphore(MAX_TRANSFERS);
   const report = createReporter(options);
   /** What URLs that are known to be good stand for. */
   const found = new WeakMap<GrantedFile, Resolution>();
@@ -109,7 +109,7 @@ export async function createImageCache(options: ImageCacheOptions): Promise<Imag
   const objects: OpenObjects | undefined =
     store &&
     createOpenObjects({
-      ...{ store, receiver, slots, onDiskError },
+      ...{ store, receiver, semaphore, onDiskError },
       onFilling: (object) => log.info(nameOf(object), "an image file is being fetched"),
       onWhole(object, durationMs) {
         const about = { ...nameOf(object), bytes: object.sizeBytes, durationMs: Math.round(durationMs) };

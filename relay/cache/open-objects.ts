@@ -5,7 +5,7 @@ import { knownChunks, type ImageObject } from "./image-object.ts";
 import { learnHashes } from "./learn-hashes.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Receiver } from "./receive.ts";
-import type { Slots } from "./slots.ts";
+import type { Semaphore } from "./semaphore.ts";
 
 /** An object in use; many may use one. */
 export type Lease = {
@@ -32,7 +32,7 @@ export type OpenObjects = {
 export type OpenObjectsOptions = {
   readonly store: ObjectStore;
   readonly receiver: Receiver;
-  readonly slots: Slots;
+  readonly semaphore: Semaphore;
   readonly onFilling: (object: ImageObject) => void;
   readonly onWhole: (object: ImageObject, durationMs: number) => void;
   readonly onDiskError: (object: ImageObject, error: unknown) => void;
@@ -60,7 +60,7 @@ const MAX_LEARNT = 128;
 const FREE_BYTES = 256 * 1024 * 1024;
 
 export function createOpenObjects(options: OpenObjectsOptions): OpenObjects {
-  const { store, receiver, slots, onFilling, onWhole, onDiskError, lingerMs = LINGER_MS } = options;
+  const { store, receiver, semaphore, onFilling, onWhole, onDiskError, lingerMs = LINGER_MS } = options;
   /** By hash; those idle for longest first. */
   const entries = new Map<string, Entry>();
   /** By hash: not to be opened before they are closed. */
@@ -95,12 +95,12 @@ export function createOpenObjects(options: OpenObjectsOptions): OpenObjects {
     if (paths === undefined) return undefined;
     try {
       const hashes = await hashesOf(object, () =>
-        slots.use(signal, () => learnHashes(object, paths, receiver, signal)),
+        semaphore.use(signal, () => learnHashes(object, paths, receiver, signal)),
       );
       const file = await openChunkFile(object, hashes, paths);
       if (!file.isCommitted) onFilling(object);
       return createCachedObject({
-        ...{ object, hashes, file, receiver, slots },
+        ...{ object, hashes, file, receiver, semaphore },
         async keep(chunk, bytes) {
           try {
             await file.store(chunk, bytes);

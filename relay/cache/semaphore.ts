@@ -1,12 +1,12 @@
 import { ImageError } from "./errors.ts";
 
 /** Lets so many things run at a time; the others wait in order. */
-export type Slots = {
+export type Semaphore = {
   /** Runs once there is a place. @throws ImageError `closed` if `signal` ends the wait; what `run` throws */
   use<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T>;
 };
 
-export function createSlots(count: number): Slots {
+export function createSemaphore(count: number): Semaphore {
   const waiting = new Set<() => void>();
   let used = 0;
 
