@@ -1,11 +1,14 @@
 /**
  * The TFTP server by itself, as the relay runs it.
  *
- *     node bench/tftp/our-server.ts ADDRESS PORT FOLDER
+ *     node bench/tftp/our-server.ts ADDRESS PORT FOLDER [LIMITS]
  */
+import type { TftpLimits } from "../../relay/tftp/limits.ts";
 import { createTftpServer } from "../../relay/tftp/server.ts";
 
-const [address, port, root] = process.argv.slice(2) as [string, string, string];
+const [address, port, root, limits] = process.argv.slice(2) as [string, string, string, string?];
+/** All load comes from one address here. */
+const LIMITS: Partial<TftpLimits> = { maxTransfersPerClient: 512, maxUnheardPerClient: 512 };
 const unused = (): void => undefined;
 const complain = (_fields: unknown, message: string): void => void process.stderr.write(`${message}\n`);
 const server = createTftpServer({
@@ -17,9 +20,8 @@ const server = createTftpServer({
   macOf: () => null,
   isServed: () => true,
   log: { debug: unused, info: unused, warn: unused, error: complain },
-  // All load comes from one address here.
-  limits: { maxTransfersPerClient: 512 },
+  limits: limits === undefined ? LIMITS : (JSON.parse(limits) as Partial<TftpLimits>),
 });
-await server.start();
-process.stdout.write("ready\n");
+const started = await server.start();
+process.stdout.write(`ready ${started.port}\n`);
 process.once("SIGTERM", () => void server.stop().then(() => process.exit()));

@@ -20,7 +20,7 @@ export type SenderPlan = {
   readonly opensWithOack: boolean;
   /** Re-sends in a row without progress before the transfer is given up. */
   readonly maxResends: number;
-  /** The same until the client is first heard: its address may be forged. */
+  /** The same until the client is first heard, repeated requests included: its address may be forged. */
   readonly maxResendsUnheard: number;
 };
 
@@ -90,11 +90,12 @@ export function expire(state: SenderState): SenderStep {
 
 /**
  * Takes a repetition of the request itself: the first answer may be lost, so
- * it is sent again, until the client is heard. Costs no more than the client
- * sends, hence is not counted.
+ * it is sent again, until the client is heard. It counts as a re-send: who
+ * forges a request can forge it a thousand times.
  */
 export function repeatRequest(state: SenderState): SenderStep {
-  return state.heard ? wait(state) : { state, action: inFlight(state) };
+  if (state.heard || state.resends >= state.plan.maxResendsUnheard) return wait(state);
+  return { state: { ...state, resends: state.resends + 1 }, action: inFlight(state) };
 }
 
 function inFlight(state: SenderState): SenderAction {

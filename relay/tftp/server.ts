@@ -5,10 +5,11 @@ import { encode } from "../../core/tftp-packet/encode.ts";
 import { OPCODE, type TftpRequest } from "../../core/tftp-packet/packet.ts";
 import { createFileRoot } from "../boot-files/file-root.ts";
 import { createBudget } from "./budget.ts";
+import { createClientTransfers } from "./client-transfers.ts";
 import { createFileStore, withFallback, type ContentStore } from "./content-store.ts";
 import { decodeOrUndefined } from "./datagram.ts";
 import { bindError, TftpError } from "./errors.ts";
-import { DEFAULT_TFTP_LIMITS, type TftpLimits } from "./limits.ts";
+import { DEFAULT_TFTP_LIMITS, patienceUnheardMs, type TftpLimits } from "./limits.ts";
 import { MALFORMED, READ_ONLY, UNAVAILABLE, type Refusal } from "./refusal.ts";
 import { startSession, type Session, type SessionEnd } from "./session.ts";
 import { printableName } from "./printable-name.ts";
@@ -90,7 +91,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
   const sessions = new Map<string, Session>();
   /** Those replaced but not yet closed included. */
   const running = new Set<Promise<void>>();
-  const runningPerClient = new Map<Ipv4, number>();
+  const ofClients = createClientTransfers(patienceUnheardMs(limits));
   const tellable = createBudget(REFUSALS_TOLD_PER_MINUTE, 60_000);
   const counts = { sent: 0, probed: 0, failed: 0, refused: 0, limited: 0, ignored: 0, bytes: 0, resent: 0 };
   let current: Service | undefined;
@@ -115,9 +116,14 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
     if (known !== undefined) {
       if (known.repeated(datagram) === "same") return;
       known.abandon("the client asked anew from the same port");
+      sessions.delete(key);
     }
-    const ofClient = runningPerClient.get(peer.address) ?? 0;
-    if (running.size >= limits.maxTransfers || ofClient >= limits.maxTransfersPerClient) {
+    const ofClient = ofClients.count(peer.address);
+    if (
+      running.size >= limits.maxTransfers ||
+      ofClient.all >= limits.maxTransfersPerClient ||
+      ofClient.unheard >= limits.maxUnheardPerClient
+    ) {
       counts.limited++;
       if (tellable.take(performance.now())) {
         log.warn({ ip: peer.address, running: running.size, ofClient }, "tftp: too many transfers, dropped");
@@ -134,13 +140,12 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       limits,
     });
     sessions.set(key, session);
-    runningPerClient.set(peer.address, ofClient + 1);
+    ofClients.add(peer.address, session);
     const done = session.ended.then((end) => {
       running.delete(done);
-      if (sessions.get(key) === session) sessions.delete(key);
-      const left = runningPerClient.get(peer.address)! - 1;
-      if (left > 0) runningPerClient.set(peer.address, left);
-      else runningPerClient.delete(peer.address);
+      const isReplaced = sessions.get(key) !== session;
+      if (!isReplaced) sessions.delete(key);
+      ofClients.remove(peer.address, session, isReplaced);
       conclude(service, peer, request.filename, end);
     });
     running.add(done);

@@ -23,6 +23,8 @@ export type SessionEnd =
 export type Session = {
   /** Resolves when everything is closed; never rejects. */
   readonly ended: Promise<SessionEnd>;
+  /** Whether the client answered the transfer, so that its address is not forged. */
+  isHeard(): boolean;
   /** Takes another request from the same port; `replace`: it wants a session of its own. */
   repeated(datagram: Uint8Array): "same" | "replace";
   /** Ends it from outside. */
@@ -97,6 +99,7 @@ export function startSession(options: SessionOptions): Session {
 
   return {
     ended: run().catch((error: unknown): SessionEnd => ({ kind: "broken", error })),
+    isHeard: () => transfer?.isHeard() ?? false,
     repeated(datagram) {
       if (Buffer.compare(datagram, options.datagram) !== 0) return "replace";
       // A client that fell silent and asks anew from the same port has restarted: PXE ROMs reuse 2070.

@@ -11,7 +11,7 @@ import {
 } from "../../core/tftp-packet/sender.ts";
 import type { Content } from "./content.ts";
 import { decodeOrUndefined } from "./datagram.ts";
-import type { TftpLimits } from "./limits.ts";
+import { resendIntervalMs, type TftpLimits } from "./limits.ts";
 import { MAX_SEND_BYTES, type TftpPeer, type TransferSockets } from "./transfer-sockets.ts";
 
 /** ERROR 5s a transfer answers strangers with, so that nobody can have it answer for ever. */
@@ -53,6 +53,8 @@ export type TransferOptions = {
 
 /** One running transfer. */
 export type Transfer = {
+  /** The client sent something to this transfer's port, which nobody can who forges its address. */
+  isHeard(): boolean;
   /** The client was heard, and has then let a re-send interval pass. */
   isSilent(): boolean;
   /** The client sent its request again. */
@@ -77,6 +79,7 @@ export function startTransfer(options: TransferOptions): Transfer {
   });
   let state: SenderState;
   let ended = false;
+  let isPeerHeard = false;
   let timer: NodeJS.Timeout | undefined;
   let timerMs = 0;
   /** Counts flights, so that one that waited for the disk knows whether it is still wanted. */
@@ -140,7 +143,7 @@ export function startTransfer(options: TransferOptions): Transfer {
   }
 
   function armTimer(): void {
-    const backedOffMs = Math.min(limits.resendIntervalMs * 2 ** state.resends, limits.maxResendIntervalMs);
+    const backedOffMs = resendIntervalMs(limits, state.resends);
     // The client's own interval holds once it was heard; a forged request must not set how long it lasts.
     const intervalMs = state.heard ? (negotiated.timeoutMs ?? backedOffMs) : backedOffMs;
     if (timer !== undefined && timerMs === intervalMs) {
@@ -207,6 +210,7 @@ export function startTransfer(options: TransferOptions): Transfer {
   }
 
   function onPeer(datagram: Uint8Array): void {
+    isPeerHeard = true;
     const packet = decodeOrUndefined(datagram);
     if (packet?.kind === "ack") apply(acknowledge(state, packet.block));
     else if (packet?.kind === "error") leave(describeClientError(packet));
@@ -245,6 +249,7 @@ export function startTransfer(options: TransferOptions): Transfer {
   guard(() => apply(opening));
 
   return {
+    isHeard: () => isPeerHeard,
     isSilent: () => state.heard && state.resends > 0,
     repeatRequest() {
       if (!ended) apply(repeatRequest(state));

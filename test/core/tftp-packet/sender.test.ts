@@ -116,6 +116,14 @@ test("T45 a repeated request repeats the first packet until the client is heard"
   expect(play({}, 1, "repeat").action).toEqual({ kind: "wait" });
 });
 
+test("T45 repetitions of a request are bounded with the re-sends", () => {
+  expect(play({}, "repeat", "expire").action).toEqual(blocks(1));
+  expect(play({}, "repeat", "expire", "repeat").action).toEqual({ kind: "wait" });
+  expect(play({}, "repeat", "repeat", "expire").action).toEqual({ kind: "give-up" });
+  expect(play({ opensWithOack: true }, "repeat", "repeat", "repeat").action).toEqual({ kind: "wait" });
+  expect(play({ opensWithOack: true }, "repeat", "repeat", 0, "expire").action).toEqual(blocks(1));
+});
+
 test("a lossy link delivers every block, in order, whatever the window", () => {
   // A linear congruential generator: the same losses each time.
   let seed = 7440;

@@ -74,7 +74,10 @@ function watchExceptions(): unknown[] {
 
 test("mutated datagrams to the listening port: no exception, and it keeps serving", async () => {
   const exceptions = watchExceptions();
-  const rig = await startRig({ files: { "a.efi": FILE }, limits: { maxTransfersPerClient: 64 } });
+  const rig = await startRig({
+    files: { "a.efi": FILE },
+    limits: { maxTransfersPerClient: 64, maxUnheardPerClient: 64 },
+  });
   await bombard(rig.port, 69);
   await rig.idle();
   const { ignored, refused } = rig.server.stats();
@@ -112,7 +115,10 @@ test("mutated datagrams to a transfer's port: no exception, and the transfer goe
 
 test("mutated datagrams from the client itself: the transfer ends, its state is freed", async () => {
   const exceptions = watchExceptions();
-  const rig = await startRig({ files: { "a.efi": FILE }, limits: { resendIntervalMs: 10, maxResends: 2 } });
+  const rig = await startRig({
+    files: { "a.efi": FILE },
+    limits: { resendIntervalMs: 10, maxResends: 2, maxUnheardPerClient: 16 },
+  });
   const random = seededRandom(7440);
   for (let run = 0; run < 100; run++) {
     const client = await rig.client();
