@@ -24,6 +24,8 @@ export type InterfaceServicesOptions = {
   readonly dhcp: DhcpConfig;
   readonly info: InterfaceInfo;
   readonly handleRequest: HandleRequest;
+  /** The same for what TFTP asks on behalf of its clients. */
+  readonly handleForTftp: HandleRequest;
   readonly leases: LeaseStore;
   readonly site: SiteReader;
   readonly bootFiles: BootFileAvailability;
@@ -66,7 +68,7 @@ export function createInterfaceServices(options: InterfaceServicesOptions): Inte
     const macOf = (ip: Ipv4): Mac | null => observe(ip, info.name).mac;
     const tftp = createTftpServer({
       root: config.tftp.root,
-      virtualFiles: createLoaderStore({ http: createInProcessClient(options.handleRequest, http!), macOf }),
+      virtualFiles: createLoaderStore({ http: createInProcessClient(options.handleForTftp, http!), macOf }),
       address: info.address,
       port: config.tftp.port,
       mtuBytes: info.mtu,

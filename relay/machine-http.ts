@@ -43,8 +43,14 @@ export type MachineHttpOptions = {
   readonly log: Logger;
 };
 
-/** What answers machines over HTTP, and what decides their boots, which TFTP asks as well. */
-export type MachineHttp = { readonly handle: HandleRequest; readonly decider: Decider };
+export type MachineHttp = {
+  /** Answers machines over HTTP. */
+  readonly handle: HandleRequest;
+  /** The same for those that speak TFTP, which tells of what it sent by itself. */
+  readonly handleForTftp: HandleRequest;
+  /** Decides their boots. */
+  readonly decider: Decider;
+};
 
 /** As the control plane's default; for a site whose state was never fetched. */
 const DEFAULT_BOOT_WAIT_SECONDS = 300;
@@ -90,7 +96,7 @@ export function createMachineHttp({
     onEvent: journal.sink,
     log,
   });
-  const handle = createRequestHandler({
+  const parts = {
     decider,
     images,
     heldAnswers: { upstream, slots: createSlots(MAX_HELD), holdMs: holdMs.answers },
@@ -108,8 +114,15 @@ export function createMachineHttp({
     pacer,
     observe,
     bootWaitSeconds,
-    report: createExchangeReporter(journal.sink, log, Date.now),
     log,
-  });
-  return { handle, decider };
+  };
+  const reporting = { sink: journal.sink, log, now: Date.now };
+  return {
+    handle: createRequestHandler({ ...parts, report: createExchangeReporter(reporting) }),
+    handleForTftp: createRequestHandler({
+      ...parts,
+      report: createExchangeReporter({ ...reporting, onlyFailures: true }),
+    }),
+    decider,
+  };
 }

@@ -193,6 +193,7 @@ async function startParts(
   const shared = {
     config,
     handleRequest: machineHttp.handle,
+    handleForTftp: machineHttp.handleForTftp,
     leases,
     site: () => sync.current(),
     bootFiles,

@@ -26,12 +26,26 @@ type FinishedExchange = {
 /** Reports requests to the log and the journal. */
 export type ReportExchange = (exchange: FinishedExchange) => void;
 
+export type ExchangeReporterOptions = {
+  readonly sink: EventSink;
+  readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Only what could not be answered: the rest is told by who asked, as TFTP does of a file that it sent. */
+  readonly onlyFailures?: boolean;
+};
+
 /**
  * Creates the reporter. Good answers are all reported: they are the boot's
  * timeline. What is refused or fails, and the files of an image of which an
  * installer fetches thousands, are sampled a client.
  */
-export function createExchangeReporter(sink: EventSink, log: Logger, now: () => number): ReportExchange {
+export function createExchangeReporter({
+  sink,
+  log,
+  now,
+  onlyFailures = false,
+}: ExchangeReporterOptions): ReportExchange {
   const refusals = createEventSampler({ now, perMinute: 5, maxKeys: 1000 });
   const files = createEventSampler({ now, perMinute: 60, maxKeys: 1000 });
   const failures = createEventSampler({ now, perMinute: 20, maxKeys: 1000 });
@@ -50,6 +64,7 @@ export function createExchangeReporter(sink: EventSink, log: Logger, now: () => 
       log.debug({ method, path, ip, mac: client().mac, status, bytes, source, durationMs, reason }, "http");
     }
 
+    if (onlyFailures && answer.kind !== "failed") return;
     const sampler =
       reason !== undefined ? failures : status >= 400 ? refusals : source !== undefined ? files : undefined;
     const suppressed = sampler === undefined ? 0 : sampler.admit(ip);

@@ -63,7 +63,8 @@ export async function deadOrigin(): Promise<string> {
 }
 
 export type RelayUnderTest = {
-  readonly handle: HandleRequest;
+  /** What TFTP asks. */
+  readonly handleForTftp: HandleRequest;
   readonly port: number;
   readonly url: string;
   readonly root: string;
@@ -143,7 +144,7 @@ export async function startRelayHttp(
     lookup: createCachedLookup(),
     log,
   });
-  const { handle, decider } = createMachineHttp({
+  const { handle, handleForTftp, decider } = createMachineHttp({
     upstream,
     mirror,
     mirrors: options.mirrors ?? {},
@@ -190,7 +191,10 @@ export async function startRelayHttp(
   });
   const { port } = server.listener;
   const relayUrl = `http://127.0.0.1:${port}`;
-  return { handle, port, url: relayUrl, root, lastGoodDir, events, callbacks, revisions, logLines, decider };
+  return {
+    ...{ handleForTftp, decider, port, url: relayUrl },
+    ...{ root, lastGoodDir, events, callbacks, revisions, logLines },
+  };
 }
 
 export type RawAnswer = {

@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
+import type { BootEventInput } from "../../../core/relay-protocol/events.ts";
 import { RELAY_HEADER } from "../../../core/relay-protocol/headers.ts";
 import type { HandleRequest } from "../../../relay/http/handle-request.ts";
 import { createInProcessClient } from "../../../relay/http/in-process-client.ts";
@@ -20,7 +21,7 @@ type Asked = { target: string; mac: string | undefined; baseUrl: string | undefi
 async function startRelay(
   handle: ((request: IncomingMessage, response: ServerResponse) => void) | "dead",
   options: { observed?: boolean; files?: Record<string, string>; bootWaitSeconds?: number | null } = {},
-): Promise<{ rig: Rig; asked: Asked[] }> {
+): Promise<{ rig: Rig; asked: Asked[]; httpEvents: BootEventInput[] }> {
   const asked: Asked[] = [];
   const url =
     handle === "dead"
@@ -44,12 +45,12 @@ async function startRelay(
   const rig = await startRig({
     ...(options.files !== undefined && { files: options.files }),
     server: {
-      virtualFiles: createLoaderStore({ http: createInProcessClient(relay.handle, listener), macOf }),
+      virtualFiles: createLoaderStore({ http: createInProcessClient(relay.handleForTftp, listener), macOf }),
     },
     // Not impatient: a look-up must not be taken for a client's silence.
     limits: { resendIntervalMs: 1_000 },
   });
-  return { rig, asked };
+  return { rig, asked, httpEvents: relay.events };
 }
 
 async function fetchText(rig: Rig, name: string): Promise<string> {
@@ -243,6 +244,30 @@ describe("image files by signed path", () => {
   test("one that the relay's cache does not know is not there", async () => {
     const { rig } = await startRelay("dead");
     expect(await errorOf(rig, `${GRANT}/linux`)).toEqual({ code: 1, message: "no such file" });
+  });
+});
+
+describe("one request is one event", () => {
+  const stages = (events: BootEventInput[]): string[] => events.map(({ stage, name }) => `${stage} ${name}`);
+
+  test("of TFTP, where it was served", async () => {
+    const { rig, httpEvents } = await startRelay(answers("DEFAULT local\n"));
+    await fetchText(rig, "pxelinux.cfg/default");
+    await fetchText(rig, "autoexec.ipxe");
+    await errorOf(rig, `${GRANT}/linux`);
+    await rig.idle();
+    expect(stages(rig.events)).toEqual(["tftp sent", "tftp sent", "tftp refused"]);
+    expect(httpEvents).toEqual([]);
+  });
+
+  test("and one that says why, where it could not be", async () => {
+    const { rig, httpEvents } = await startRelay("dead");
+    expect(await errorOf(rig, "a/0123456789abcdef/commit")).toMatchObject({ code: 0 });
+    await rig.idle();
+    expect(stages(rig.events)).toEqual(["tftp refused"]);
+    expect(httpEvents).toMatchObject([
+      { stage: "http", name: "failed", detail: { reason: expect.any(String) } },
+    ]);
   });
 });
 
