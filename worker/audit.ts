@@ -12,7 +12,7 @@ export const auditChanges = createMiddleware<App>(async (c, next) => {
   const { method } = c.req;
   const target = c.req.path.slice(API_PATH.length);
   const changed = !["GET", "HEAD", "OPTIONS"].includes(method) && c.res.status < 300;
-  if (!changed || (method === "PUT" && UPLOAD_PART.test(target))) return;
+  if (!changed || c.get("dryRun") || (method === "PUT" && UPLOAD_PART.test(target))) return;
   const { id, name } = c.get("caller");
   const detail = c.get("auditDetail");
   await controlObject(c.env).recordAudit({

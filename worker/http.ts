@@ -11,7 +11,13 @@ import { validate } from "./validate.ts";
 /** Hono's environment for every route here. */
 export type App = {
   Bindings: Env;
-  Variables: { relay: SiteCredential; client: Client; caller: Caller; auditDetail: AuditDetail };
+  Variables: {
+    relay: SiteCredential;
+    client: Client;
+    caller: Caller;
+    auditDetail: AuditDetail;
+    dryRun: true;
+  };
 };
 export type AppContext = Context<App>;
 
@@ -29,8 +35,12 @@ const MAX_BODY_BYTES = 1 << 20;
  *
  * @throws ProblemError `too-large`, `bad-request` (not JSON) or `invalid`, with every wrong field
  */
-export async function readBody<S extends z.ZodType>(c: AppContext, schema: S): Promise<z.output<S>> {
-  const text = await readText(c);
+export async function readBody<S extends z.ZodType>(
+  c: AppContext,
+  schema: S,
+  maxBytes?: number,
+): Promise<z.output<S>> {
+  const text = await readText(c, maxBytes);
   try {
     return check(schema, text === "" ? {} : JSON.parse(text));
   } catch (cause) {
@@ -39,19 +49,19 @@ export async function readBody<S extends z.ZodType>(c: AppContext, schema: S): P
   }
 }
 
-/** The body as text; `too-large` above 1 MiB, whether announced or not. */
-export async function readText(c: AppContext): Promise<string> {
+/** The body as text; `too-large` above a limit, 1 MiB by default, whether announced or not. */
+export async function readText(c: AppContext, maxBytes: number = MAX_BODY_BYTES): Promise<string> {
   const tooLarge = new ProblemError({
     type: "too-large",
-    detail: `a body holds at most ${MAX_BODY_BYTES} bytes`,
+    detail: `a body holds at most ${maxBytes} bytes`,
   });
-  if (Number(c.req.header("content-length") ?? "0") > MAX_BODY_BYTES) throw tooLarge;
+  if (Number(c.req.header("content-length") ?? "0") > maxBytes) throw tooLarge;
   const decoder = new TextDecoder();
   let text = "";
   let size = 0;
   for await (const chunk of c.req.raw.body ?? []) {
     size += chunk.byteLength;
-    if (size > MAX_BODY_BYTES) throw tooLarge;
+    if (size > maxBytes) throw tooLarge;
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();

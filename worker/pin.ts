@@ -3,7 +3,7 @@ import { parseTemplate } from "../core/render/parse.ts";
 import type { Actor } from "./access.ts";
 import { controlObject, type Env } from "./env.ts";
 import { loadPinned } from "./load-pinned.ts";
-import { ProblemError, type FieldError } from "./problem.ts";
+import { ProblemError, unwrap, type FieldError } from "./problem.ts";
 import { getRevision, type RevisionKind } from "./revisions.ts";
 import type { Pinned } from "./site-object/pinned.ts";
 import { secretNames } from "./site-object/render.ts";
@@ -67,7 +67,7 @@ async function pinKernel(
   { name, revision, document }: PresentProfile & { readonly document: KernelProfile },
   order: PinOrder,
 ): Promise<Pinned> {
-  const { templates, image } = await resolveReferences(env, document);
+  const { templates, image } = unwrap(await controlObject(env).resolveKernel(document));
   const pins = {
     revision,
     mode: document.mode,
@@ -109,74 +109,13 @@ async function takeSecrets(
 }
 
 /**
- * The present revisions of all that a kernel's profile names.
- *
- * @throws ProblemError `invalid`, naming every template and image that does not exist
- */
-async function resolveReferences(
-  env: Env,
-  profile: KernelProfile,
-): Promise<{ templates: Record<string, string>; image: string }> {
-  const control = controlObject(env);
-  const answers = Object.entries(profile.answers ?? {});
-  const wanted = [...new Set(answers.map(([, answer]) => answer.template))];
-  const [templates, images] = await Promise.all([
-    control.headsOf("template", wanted),
-    control.headsOf("image", [profile.image]),
-  ]);
-  const errors: FieldError[] = [];
-  for (const [file, { template }] of answers) {
-    if (templates[template] === undefined) {
-      errors.push({ field: `answers.${file}.template`, message: `there is no template "${template}"` });
-    }
-  }
-  const image = images[profile.image];
-  if (image === undefined) {
-    errors.push({ field: "image", message: `there is no image "${profile.image}"` });
-    throw missing(errors);
-  }
-  if (errors.length > 0) throw missing(errors);
-  return { templates, image };
-}
-
-/**
  * Refuses a profile that names what there is not, or what cannot be used so.
  *
  * @throws ProblemError `invalid`, naming all of it
  */
 export async function checkReferences(env: Env, profile: Profile): Promise<void> {
-  switch (profile.mode) {
-    case "live":
-      await resolveReferences(env, profile);
-      return;
-    case "install": {
-      await resolveReferences(env, profile);
-      if (profile.rescue === undefined) return;
-      const modes = await controlObject(env).profileModes([profile.rescue]);
-      if (modes[profile.rescue] !== "live") throw missing([notLive(profile.rescue)]);
-      return;
-    }
-    case "menu": {
-      const named = profile.items.flatMap((item) => item.profile ?? []);
-      const modes = await controlObject(env).profileModes(named);
-      const errors = profile.items.flatMap(({ key, profile: item }, i): FieldError[] => {
-        if (item === undefined) return [];
-        const field = `items[${i}].profile`;
-        const mode = modes[item];
-        if (mode === undefined) return [{ field, message: `there is no profile "${item}"` }];
-        if (mode === "menu") return [{ field, message: `"${item}" is a menu: a menu holds no menus` }];
-        if (mode === "install" && key === profile.default) {
-          return [{ field: "default", message: `"${item}" installs: time alone must not wipe a disk` }];
-        }
-        return [];
-      });
-      if (errors.length > 0) throw missing(errors);
-      return;
-    }
-    case "chain":
-    case "local":
-      return;
-  }
+  const errors = await controlObject(env).checkProfile(profile);
+  if (errors.length > 0) throw missing(errors);
 }
 
 function notLive(rescue: string): FieldError {

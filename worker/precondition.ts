@@ -7,7 +7,13 @@ export type Precondition = {
 };
 
 /** Nothing is asked. */
-export const UNCONDITIONAL: Precondition = { ifMatch: null, ifNoneMatch: null };
+const UNCONDITIONAL: Precondition = { ifMatch: null, ifNoneMatch: null };
+
+/** As one member of a document says it: the present tag, `null` for "only if there is none", or nothing. */
+export function preconditionOfTag(ifMatch: string | null | undefined): Precondition {
+  if (ifMatch === undefined) return UNCONDITIONAL;
+  return ifMatch === null ? { ifMatch: null, ifNoneMatch: "*" } : { ifMatch: [ifMatch], ifNoneMatch: null };
+}
 
 /** Reads both headers; entity tags come out without their quotes. */
 export function parsePrecondition(header: (name: string) => string | undefined): Precondition {

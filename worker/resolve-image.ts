@@ -2,7 +2,7 @@ import type * as z from "zod";
 import { controlObject, type Env } from "./env.ts";
 import { s3Access } from "./presign.ts";
 import { ProblemError, type FieldError } from "./problem.ts";
-import { getRevision } from "./revisions.ts";
+import { canonicalJson, getRevision } from "./revisions.ts";
 import type { imageSchema } from "./schemas/documents.ts";
 import type { ImageManifest, StoredFile, UpstreamFile } from "./site-object/pinned.ts";
 import { measureUpstream, UpstreamError } from "./upstream.ts";
@@ -21,7 +21,7 @@ type UpstreamInput = Omit<UpstreamFile, "chunks">;
  */
 export async function resolveImage(env: Env, name: string, image: ImageInput): Promise<ImageManifest> {
   const { files, delivery, origins } = image;
-  const hashes = Object.values(files).flatMap((file) => ("url" in file ? [] : [file.sha256]));
+  const hashes = Object.values(files).flatMap((file) => (file.url === undefined ? [file.sha256] : []));
   const uploaded = await controlObject(env).filesByHash(hashes);
   const errors: FieldError[] = [];
   if (delivery === "redirect" && s3Access(env) === null) {
@@ -31,7 +31,7 @@ export async function resolveImage(env: Env, name: string, image: ImageInput): P
   const measured = await chunksOfPresent(env, name, files);
   const resolved: Record<string, StoredFile | UpstreamFile> = {};
   for (const [path, file] of Object.entries(files)) {
-    if (!("url" in file)) {
+    if (file.url === undefined) {
       const found = uploaded[file.sha256];
       if (found !== undefined) resolved[path] = found;
       else errors.push({ field: `files.${path}.sha256`, message: "no such file was uploaded" });
@@ -57,6 +57,31 @@ export async function resolveImage(env: Env, name: string, image: ImageInput): P
   };
 }
 
+/** Whether a put of this image would make the very revision that is there. */
+export function isPresentImage(present: ImageManifest, { files, delivery, origins }: ImageInput): boolean {
+  const described = (of: Readonly<Record<string, { sha256: string; url?: string; sizeBytes?: number }>>) =>
+    Object.fromEntries(
+      Object.entries(of).map(([path, { sha256, url, sizeBytes }]) => [
+        path,
+        url === undefined ? { sha256 } : { sha256, url, sizeBytes },
+      ]),
+    );
+  return (
+    canonicalJson([described(present.files), present.delivery ?? "stream", present.origins ?? []]) ===
+    canonicalJson([described(files), delivery, origins])
+  );
+}
+
+/** Hashes of the files that images name and nobody has uploaded. */
+export async function missingFiles(env: Env, images: readonly ImageInput[]): Promise<string[]> {
+  const hashes = images.flatMap(({ files }) =>
+    Object.values(files).flatMap((file) => (file.url === undefined ? [file.sha256] : [])),
+  );
+  const wanted = [...new Set(hashes)];
+  const uploaded = await controlObject(env).filesByHash(wanted);
+  return wanted.filter((hash) => uploaded[hash] === undefined);
+}
+
 /** What the image's present revision knows of files that live elsewhere. */
 async function chunksOfPresent(
   env: Env,
@@ -64,7 +89,7 @@ async function chunksOfPresent(
   files: ImageInput["files"],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const measured = new Map<string, readonly string[]>();
-  if (!Object.values(files).some((file) => "url" in file)) return measured;
+  if (!Object.values(files).some((file) => file.url !== undefined)) return measured;
   const head = await controlObject(env).head("image", name);
   // A revision that has not arrived here is one more reason to read, no problem.
   const present = head && (await getRevision<ImageManifest>(env.REVISIONS, "image", head.revision));

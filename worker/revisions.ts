@@ -10,10 +10,14 @@ export type RevisionKind = "profile" | "template" | "image";
  * never serve a stale one.
  */
 export async function putRevision(kv: KVNamespace, kind: RevisionKind, document: unknown): Promise<string> {
-  const json = canonicalJson(document);
-  const revision = await hashContent(`${kind}\n${json}`);
-  await kv.put(key(kind, revision), json);
+  const revision = await revisionOf(kind, document);
+  await kv.put(key(kind, revision), canonicalJson(document));
   return revision;
+}
+
+/** The hash that a document is stored under. */
+export async function revisionOf(kind: RevisionKind, document: unknown): Promise<string> {
+  return await hashContent(`${kind}\n${canonicalJson(document)}`);
 }
 
 /** 128 bits of a text's SHA-256, hexadecimal: what equal content is known by. */

@@ -46,6 +46,7 @@ const ROUTES: readonly (readonly [string, string, Role, "site" | "any" | "fleet"
   ["GET", "/images/x/files/linux?uploadId=y", "viewer", "any"],
   ["PUT", "/images/x/files/linux?uploadId=y&part=1", "admin", "fleet"],
   ["DELETE", "/images/x/files/linux?uploadId=y", "admin", "fleet"],
+  ["POST", "/documents:batch", "admin", "fleet"],
   ["GET", "/boot-files", "viewer", "any"],
   ["PUT", "/boot-files/x.efi", "admin", "fleet"],
   ["DELETE", "/boot-files/x.efi", "admin", "fleet"],

@@ -163,6 +163,7 @@ test("every operation answers as it is documented", async () => {
 
   await call("POST", "/sites", { name: "other" });
   await call("PUT", "/sites/other", { bootWaitSeconds: null });
+  await call("PUT", "/sites/other?dryRun=true", { bootWaitSeconds: 60 });
   await call("GET", "/sites");
   await call("GET", "/sites/other");
   await call("DELETE", "/sites/other");
@@ -206,6 +207,10 @@ test("every operation answers as it is documented", async () => {
   const { text } = await call("GET", "/templates/answer");
   await call("PUT", "/templates/answer", { text });
   await call("PUT", "/profiles/disk", { mode: "local" });
+  await call("POST", "/documents:batch", {
+    put: [{ kind: "profile", name: "idle", document: { mode: "local" } }],
+    dryRun: true,
+  });
   const { files } = await call("GET", "/images/debian-12");
   await call("PUT", "/images/copy", { files: { linux: { sha256: files.linux.sha256 } } });
   await call("DELETE", "/profiles/debian-12");

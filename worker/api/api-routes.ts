@@ -22,13 +22,13 @@ export class ApiRoutes {
     operation: O,
     handler: (c: AppContext, input: Input<O>) => Promise<Response>,
   ): this {
-    const { method, path, params, query, body } = operation;
+    const { method, path, params, query, body, maxBytes } = operation;
     this.operations.push(operation);
     this.hono.on(method.toUpperCase(), toRouterPath(path), async (c) => {
       const input = {
         params: params && check(params, c.req.param()),
         query: query && readQuery(c, query),
-        body: body && (await readBody(c, body)),
+        body: body && (await readBody(c, body, maxBytes)),
       };
       return await handler(c, input as Input<O>);
     });

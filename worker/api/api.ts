@@ -2,6 +2,7 @@ import type { ApiRoutes } from "./api-routes.ts";
 import type { Operation } from "./operation.ts";
 import { auditRoutes } from "../routes/audit.ts";
 import { bootFileApiRoutes } from "../routes/boot-file-api.ts";
+import { documentBatchRoutes } from "../routes/document-batch.ts";
 import { documentRoutes } from "../routes/documents.ts";
 import { imageApiRoutes } from "../routes/image-api.ts";
 import { joinRoutes } from "../routes/join.ts";
@@ -24,6 +25,7 @@ export const TOKEN_ROUTES: readonly ApiRoutes[] = [
   orderRoutes,
   eventRoutes,
   documentRoutes,
+  documentBatchRoutes,
   imageApiRoutes,
   uploadRoutes,
   bootFileApiRoutes,

@@ -27,6 +27,8 @@ export type Operation = {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  /** The most that its body holds; 1 MiB by default. */
+  readonly maxBytes?: number;
   /** Instead of a JSON body: bytes, which the handler reads itself. */
   readonly bytes?: true;
   /** Takes `If-Match` and `If-None-Match` for a change, `If-None-Match` for a read. */

@@ -37,6 +37,14 @@ const cursor = z.string().default("").meta({ description: "The `next` of the pag
 
 const PAGE_MEMBERS = { after: cursor, limit: limit(100) };
 
+/** Of a change that may be tried. */
+export const DRY_RUN = z.object({
+  dryRun: z
+    .stringbool()
+    .default(false)
+    .meta({ description: "Say what would come of it, and change nothing" }),
+});
+
 /** Of a list that changes: pages by cursor. */
 export const PAGE = z.object(PAGE_MEMBERS);
 

@@ -1,16 +1,18 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Profile } from "../../core/boot/model.ts";
+import type { KernelProfile, Profile } from "../../core/boot/model.ts";
 import type { Actor, Caller, Role } from "../access.ts";
 import { formatApiToken, mintCredential } from "../credentials.ts";
 import { siteObject, type Env } from "../env.ts";
 import { migrate } from "../migrate.ts";
 import { type Precondition } from "../precondition.ts";
-import { fail, ok, type Result } from "../problem.ts";
+import { fail, ok, type FieldError, type Result } from "../problem.ts";
 import type { RevisionKind } from "../revisions.ts";
 import type { SiteSettings } from "../schemas/site.ts";
 import { openSecrets, sealSecret } from "../secret-box.ts";
 import type { StoredFile } from "../site-object/pinned.ts";
 import { listAudit, recordAudit, type AuditDetail, type AuditEntry } from "./audit.ts";
+import { checkProfile, resolveKernel, type KernelReferences } from "./check-profile.ts";
+import { changeHeads, usersOf, type ChangedHeads, type HeadBatch } from "./head-batch.ts";
 import {
   deleteHead,
   findHead,
@@ -24,9 +26,10 @@ import {
 } from "./heads.ts";
 import { deliverNotices, nextNoticeAt, noticeFor, queueNotices, type ProfileNotice } from "./notices.ts";
 import { resolveProfiles, type Dependency } from "./profile-pins.ts";
-import { profilesNaming, putReferences } from "./references.ts";
+import { putReferences } from "./references.ts";
 import { CONTROL_MIGRATIONS } from "./schema.ts";
 import { discardUpload } from "../upload-bytes.ts";
+import { wholly } from "../wholly.ts";
 import {
   deleteSecret,
   findSecret,
@@ -36,7 +39,7 @@ import {
   sealedSecrets,
   type SecretInfo,
 } from "./secrets.ts";
-import { setProfilesOfSite, siteNamesUsing, sitesDependingOn } from "./site-profiles.ts";
+import { setProfilesOfSite, sitesDependingOn } from "./site-profiles.ts";
 import { deleteSite, findSite, listSites, noSite, putSite, type Site, type Tagged } from "./sites.ts";
 import { addToken, deleteToken, findCaller, findToken, listTokens, type TokenInfo } from "./tokens.ts";
 import {
@@ -76,8 +79,9 @@ export class ControlObject extends DurableObject<Env> {
     name: string,
     settings: SiteSettings,
     precondition: Precondition,
+    { dryRun = false }: { dryRun?: boolean } = {},
   ): Result<Tagged<Site> & { created: boolean }> {
-    return putSite(this.sql, name, settings, precondition, Date.now());
+    return putSite(this.sql, name, settings, { precondition, dryRun, now: Date.now() });
   }
 
   getSite(name: string): Result<Tagged<Site>> {
@@ -115,14 +119,28 @@ export class ControlObject extends DurableObject<Env> {
     return findHead(this.sql, kind, name);
   }
 
-  /** The heads of several names at one instant; names without one are left out. */
-  headsOf(kind: RevisionKind, names: string[]): Record<string, string> {
-    const found: Record<string, string> = {};
-    for (const name of names) {
-      const head = findHead(this.sql, kind, name);
-      if (head !== null) found[name] = head.revision;
-    }
-    return found;
+  /** The present revisions of all that a kernel's profile names, at one instant. */
+  resolveKernel(profile: KernelProfile): Result<KernelReferences> {
+    return resolveKernel(this.sql, profile);
+  }
+
+  /** Whatever a profile names that there is not, or that cannot be used so. */
+  checkProfile(profile: Profile): FieldError[] {
+    return checkProfile(this.sql, profile);
+  }
+
+  /** Moves and deletes several heads, all of them or none; revisions must be in KV already. */
+  changeHeads(batch: HeadBatch): Result<ChangedHeads> {
+    const change = () => {
+      const result = changeHeads(this.sql, batch, Date.now());
+      if (!result.ok) return result;
+      for (const [i, { outcome }] of result.value.put.entries()) {
+        const { kind, name } = batch.put[i]!;
+        if (outcome !== "unchanged") this.tellSites({ kind, name });
+      }
+      return result;
+    };
+    return wholly((body) => this.transaction(body), change, batch);
   }
 
   listHeads(kind: RevisionKind, page: Page): Head[] {
@@ -140,11 +158,7 @@ export class ControlObject extends DurableObject<Env> {
   /** Takes a name away, unless a profile or a site uses it. */
   deleteHead(kind: RevisionKind, name: string, precondition: Precondition): Result<null> {
     return this.transaction(() => {
-      const sites = kind === "profile" ? siteNamesUsing(this.sql, name) : [];
-      const users = [
-        ...profilesNaming(this.sql, kind, name).map((profile) => `profile "${profile}"`),
-        ...sites.map((site) => `site "${site}"`),
-      ];
+      const users = usersOf(this.sql, { kind, name });
       return deleteHead(this.sql, kind, name, precondition, users);
     });
   }

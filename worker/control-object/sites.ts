@@ -17,13 +17,12 @@ export function findSite(sql: SqlStorage, name: string): Tagged<Site> | null {
   return row === undefined ? null : toSite(row);
 }
 
-/** Creates or replaces; a site keeps its id. The same settings change nothing. */
+/** Creates or replaces; a site keeps its id. The same settings change nothing, nor does a dry run. */
 export function putSite(
   sql: SqlStorage,
   name: string,
   settings: SiteSettings,
-  precondition: Precondition,
-  now: number,
+  { precondition, dryRun, now }: { precondition: Precondition; dryRun: boolean; now: number },
 ): Result<Tagged<Site> & { created: boolean }> {
   const present = findSite(sql, name);
   const allowed = checkPrecondition(precondition, present?.etag ?? null);
@@ -32,6 +31,7 @@ export function putSite(
   if (present !== null && canonicalJson(present.document) === canonicalJson(site)) {
     return ok({ ...present, created: false });
   }
+  if (dryRun) return ok({ document: site, etag: present?.etag ?? `${site.id}-0`, created: present === null });
   sql.exec(
     `INSERT INTO sites (name, id, document, created_at) VALUES (?, ?, ?, ?)
      ON CONFLICT (name) DO UPDATE SET document = excluded.document, version = version + 1`,

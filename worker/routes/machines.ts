@@ -5,14 +5,36 @@ import {
   machinePageSchema,
   machineSchema as machineDocumentSchema,
 } from "../api/responses/machines.ts";
-import { siteObject } from "../env.ts";
+import { controlObject, siteObject } from "../env.ts";
 import { pageJson, preconditionOf, taggedJson, type AppContext } from "../http.ts";
 import { unwrap } from "../problem.ts";
-import { machineBatchSchema, machinePatchSchema, machineSchema } from "../schemas/machine.ts";
+import {
+  machineBatchSchema,
+  machinePatchSchema,
+  machineSchema,
+  type MachineBatch,
+} from "../schemas/machine.ts";
+import { siteSettingsSchema } from "../schemas/site.ts";
 import { requireSite } from "./sites.ts";
 
 async function objectOf(c: AppContext, { site }: { site: string }) {
   return siteObject(c.env, (await requireSite(c, site)).id);
+}
+
+/** A batch of a whole site's machines. */
+const MAX_BATCH_BYTES = 16 << 20;
+
+/** Id of the object that tries batches for sites that are yet to be made; no site has it. */
+const NEW_SITE = "new-site";
+
+async function changeMachines(c: AppContext, name: string, batch: MachineBatch) {
+  if (batch.dryRun) c.set("dryRun", true);
+  const mayMake = batch.dryRun && c.get("caller").siteIds === null;
+  if (mayMake && !(await controlObject(c.env).getSite(name)).ok) {
+    const identity = { ...siteSettingsSchema.parse({}), id: NEW_SITE, name };
+    return await siteObject(c.env, NEW_SITE).tryMachines(identity, batch);
+  }
+  return await (await objectOf(c, { site: name })).changeMachines(batch);
 }
 
 /** `/api/v1/sites/:site/machines`: a machine is named by its name, its id or any of its MACs. */
@@ -48,15 +70,19 @@ export const machineRoutes = new ApiRoutes()
       id: "changeMachines",
       tag: "machines",
       summary: "Put and delete machines, all or none",
-      description: "Deletes come first, so that names and addresses that go may be taken by those that come.",
+      description:
+        "What counts is how things are at its end: names, MACs and addresses that machines give up may be taken by " +
+        "others. Refused where a machine with an active attempt would be deleted, or get another identity or profile.",
       params: IN_SITE,
       body: machineBatchSchema,
+      maxBytes: MAX_BATCH_BYTES,
       responses: { 200: { description: "All of it happened", schema: changedMachinesSchema } },
+      problems: ["precondition-failed"],
     },
     async (c, { params, body }) => {
-      const result = unwrap(await (await objectOf(c, params)).changeMachines(body));
+      const result = unwrap(await changeMachines(c, params.site, body));
       c.set("auditDetail", { put: result.put.length, deleted: result.deleted });
-      return c.json({ items: result.put, deleted: result.deleted });
+      return c.json({ items: result.put, deleted: result.deleted, changes: result.changes });
     },
   )
 

@@ -1,5 +1,5 @@
 import { ApiRoutes } from "../api/api-routes.ts";
-import { IN_SITE, PAGE } from "../api/parameters.ts";
+import { DRY_RUN, IN_SITE, PAGE } from "../api/parameters.ts";
 import { sitePageSchema, siteSchema as siteDocumentSchema } from "../api/responses/sites.ts";
 import { controlObject, siteObject } from "../env.ts";
 import { mayEnter } from "../access.ts";
@@ -78,6 +78,7 @@ export const siteRoutes = new ApiRoutes()
       tag: "sites",
       summary: "Create or replace a site",
       params: IN_SITE,
+      query: DRY_RUN,
       body: siteUpdateSchema,
       conditional: true,
       responses: {
@@ -85,15 +86,16 @@ export const siteRoutes = new ApiRoutes()
         201: { description: "It is new", schema: siteDocumentSchema, tagged: true },
       },
     },
-    async (c, { params: { site: name }, body: { name: _name, ...settings } }) => {
+    async (c, { params: { site: name }, query, body: { name: _name, ...settings } }) => {
       // Whose token is for some sites only can make no new one.
       if (c.get("caller").siteIds !== null) await requireSite(c, name);
       const {
         document: site,
         etag,
         created,
-      } = unwrap(await controlObject(c.env).putSite(name, settings, preconditionOf(c)));
-      await siteObject(c.env, site.id).configure(site);
+      } = unwrap(await controlObject(c.env).putSite(name, settings, preconditionOf(c), query));
+      if (query.dryRun) c.set("dryRun", true);
+      else await siteObject(c.env, site.id).configure(site);
       return taggedJson(c, etag, site, created ? 201 : 200);
     },
   )

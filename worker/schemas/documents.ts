@@ -13,7 +13,8 @@ const originSchema = z
   .string()
   .refine(isPublicOrigin, "an origin is https:// and a public host name, without a path");
 
-const storedFileSchema = z.strictObject({ sha256: sha256Schema });
+/** Named as absent, so that a file with a mistake is held against the kind that it is of. */
+const storedFileSchema = z.strictObject({ sha256: sha256Schema, url: z.never().optional() });
 
 const upstreamFileSchema = z.strictObject({
   url: z.url({ protocol: /^https$/ }).max(2_000),
@@ -36,7 +37,7 @@ export const imageSchema = z
   })
   .superRefine(({ files, origins }, context) => {
     for (const [path, file] of Object.entries(files)) {
-      if (!("url" in file) || origins.includes(new URL(file.url).origin)) continue;
+      if (file.url === undefined || origins.includes(new URL(file.url).origin)) continue;
       const message = "is of no origin that the image lists in `origins`";
       context.addIssue({ code: "custom", path: ["files", path, "url"], message });
     }

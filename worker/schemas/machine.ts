@@ -1,5 +1,12 @@
 import * as z from "zod";
-import { bootFilesSchema, ipv4Schema, macSchema, nameSchema, variablesSchema } from "./values.ts";
+import {
+  bootFilesSchema,
+  ifMatchSchema,
+  ipv4Schema,
+  macSchema,
+  nameSchema,
+  variablesSchema,
+} from "./values.ts";
 
 const labelKeySchema = z
   .string()
@@ -48,21 +55,35 @@ export const machineSchema = z.strictObject(machineMembers).meta({
 
 export type MachineInput = z.infer<typeof machineSchema>;
 
+const machineKeySchema = z.string().min(1).max(64);
+
+/** More machines than any site has: a site's fleet changes in one request. */
+const MAX_BATCH = 20_000;
+
 /** Several machines at once: all of it happens, or nothing. */
 export const machineBatchSchema = z
   .strictObject({
     put: z
-      .array(z.strictObject({ id: z.string().min(1).max(64), ...machineMembers }))
-      .max(1_000)
+      .array(z.strictObject({ id: machineKeySchema, ifMatch: ifMatchSchema, ...machineMembers }))
+      .max(MAX_BATCH)
       .default([]),
-    delete: z.array(z.string().min(1).max(64)).max(1_000).default([]),
+    delete: z
+      .array(z.union([machineKeySchema, z.strictObject({ id: machineKeySchema, ifMatch: ifMatchSchema })]))
+      .max(MAX_BATCH)
+      .default([]),
+    dryRun: z.boolean().default(false).meta({
+      description: "Say what would happen and change nothing; the site need not be there yet",
+    }),
   })
   .meta({
     id: "MachineBatch",
-    examples: [{ put: [{ id: "node2", macs: ["52:54:00:00:00:02"] }], delete: ["node1"] }],
+    examples: [
+      { put: [{ id: "node2", macs: ["52:54:00:00:00:02"] }], delete: ["node1"] },
+      { put: [{ id: "node2", ifMatch: null, macs: ["52:54:00:00:00:02"] }], dryRun: true },
+    ],
   });
 
-export type MachineBatch = z.infer<typeof machineBatchSchema>;
+export type MachineBatch = z.output<typeof machineBatchSchema>;
 
 /** A merge patch (RFC 7396): what comes of it is checked as a whole document. */
 export const machinePatchSchema = z.record(z.string(), z.unknown()).meta({

@@ -51,3 +51,8 @@ export const bootFilesSchema = z.partialRecord(
 );
 
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, "64 lower-case hexadecimal digits");
+
+/** What a batch asks of the present state of one of its members. */
+export const ifMatchSchema = z.string().max(100).nullable().optional().meta({
+  description: "Only if this is the present ETag, without its quotes; null: only if there is none. Else 412",
+});

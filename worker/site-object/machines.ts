@@ -1,13 +1,7 @@
 import { parseMac, type Mac } from "../../core/addresses.ts";
 import type { Machine } from "../../core/boot/model.ts";
 import type { BootFiles } from "../../core/relay-protocol/state.ts";
-import { mintId } from "../credentials.ts";
-import { mergePatch } from "../merge-patch.ts";
-import { checkPrecondition, type Precondition } from "../precondition.ts";
-import { fail, ok, type Result } from "../problem.ts";
-import { canonicalJson } from "../revisions.ts";
-import { machineSchema, type MachineInput } from "../schemas/machine.ts";
-import { validate } from "../validate.ts";
+import { fail, type Result } from "../problem.ts";
 import { noteProfilesChanged } from "./profile-sync.ts";
 
 /** A machine as the site stores it. */
@@ -30,6 +24,7 @@ export type MachineQuery = {
 };
 
 type Row = { document: string };
+type TaggedRow = { id: string; document: string; tag: number };
 
 /** The machine's id, by one of its MACs. */
 export function machineIdOfMac(sql: SqlStorage, mac: Mac): string | null {
@@ -46,18 +41,16 @@ export function findByMac(sql: SqlStorage, mac: Mac): SiteMachine | null {
 
 /** A machine by its name, its id or any of its MACs in any notation. */
 export function findMachine(sql: SqlStorage, key: string): SiteMachine | null {
-  const row = sql.exec<Row>("SELECT document FROM machines WHERE name = ?", key).toArray()[0];
-  if (row !== undefined) return toMachine(row);
-  const mac = parseMac(key);
-  return (mac === undefined ? null : findByMac(sql, mac)) ?? findById(sql, key);
+  return findTaggedMachine(sql, key)?.machine ?? null;
 }
 
-/** The machine's present tag. */
-export function tagMachine(sql: SqlStorage, machine: SiteMachine): TaggedMachine {
-  const { revision } = sql
-    .exec<{ revision: number }>("SELECT revision FROM machines WHERE id = ?", machine.id)
-    .one();
-  return { machine, etag: `${machine.id}-${revision}` };
+/** As `findMachine`, with the machine's present tag. */
+export function findTaggedMachine(sql: SqlStorage, key: string): TaggedMachine | null {
+  const row = sql.exec<TaggedRow>("SELECT id, document, tag FROM machines WHERE name = ?", key).toArray()[0];
+  if (row !== undefined) return toTagged(row);
+  const mac = parseMac(key);
+  const id = mac === undefined ? null : machineIdOfMac(sql, mac);
+  return findTaggedById(sql, id ?? key);
 }
 
 /** Machines in the order of their names, after one. */
@@ -103,98 +96,6 @@ export function machinesSince(
   };
 }
 
-/**
- * Creates or replaces the machine that `key` names. A new one is called `key`;
- * where that is a MAC, it is also its address. The same document changes nothing.
- *
- * @param revision the site's state revision that this change makes
- */
-export function putMachine(
-  sql: SqlStorage,
-  key: string,
-  input: MachineInput,
-  { revision, precondition }: { revision: number; precondition: Precondition },
-): Result<TaggedMachine & { created: boolean; changed: boolean }> {
-  const existing = findMachine(sql, key);
-  const present = existing === null ? null : tagMachine(sql, existing);
-  const allowed = checkPrecondition(precondition, present?.etag ?? null);
-  if (!allowed.ok) return allowed;
-  const keyMac = parseMac(key);
-  const machine: SiteMachine = {
-    ...input,
-    id: existing?.id ?? mintId(),
-    name: input.name ?? existing?.name ?? keyMac?.replaceAll(":", "-") ?? key,
-    macs: [...new Set(input.macs ?? existing?.macs ?? (keyMac === undefined ? [] : [keyMac]))],
-  };
-  if (present !== null && canonicalJson(present.machine) === canonicalJson(machine)) {
-    return ok({ ...present, created: false, changed: false });
-  }
-  if (machine.macs.length === 0 && machine.uuid === undefined && machine.serial === undefined) {
-    return fail("invalid", "the machine could never be recognised", [
-      { field: "macs", message: "give at least one MAC, or a uuid or serial" },
-    ]);
-  }
-
-  const namesake = findMachine(sql, machine.name);
-  if (namesake !== null && namesake.id !== machine.id) {
-    return fail("conflict", `"${machine.name}" names another machine`, [
-      { field: "name", message: `taken by machine ${namesake.id}` },
-    ]);
-  }
-  for (const [i, mac] of machine.macs.entries()) {
-    const owner = findByMac(sql, mac);
-    if (owner !== null && owner.id !== machine.id) {
-      return fail("conflict", `${mac} belongs to "${owner.name}"`, [
-        { field: `macs[${i}]`, message: `belongs to "${owner.name}"` },
-      ]);
-    }
-  }
-  if (machine.address !== undefined) {
-    const holder = addressHolder(sql, machine.address);
-    if (holder !== null && holder.id !== machine.id) {
-      return fail("conflict", `${machine.address} is reserved for "${holder.name}"`, [
-        { field: "address", message: `reserved for "${holder.name}"` },
-      ]);
-    }
-  }
-
-  sql.exec(
-    "INSERT OR REPLACE INTO machines (id, name, address, profile, document, revision) VALUES (?, ?, ?, ?, ?, ?)",
-    machine.id,
-    machine.name,
-    machine.address ?? null,
-    machine.profile ?? null,
-    JSON.stringify(machine),
-    revision,
-  );
-  sql.exec("DELETE FROM machine_macs WHERE machine_id = ?", machine.id);
-  for (const mac of machine.macs) {
-    sql.exec("INSERT INTO machine_macs (mac, machine_id) VALUES (?, ?)", mac, machine.id);
-  }
-  sql.exec(
-    "DELETE FROM discovered WHERE mac IN (SELECT mac FROM machine_macs WHERE machine_id = ?)",
-    machine.id,
-  );
-  if (existing?.profile !== machine.profile) noteProfilesChanged(sql);
-  return ok({ ...tagMachine(sql, machine), created: existing === null, changed: true });
-}
-
-/** Applies a merge patch (RFC 7396) to a machine's document. */
-export function patchMachine(
-  sql: SqlStorage,
-  key: string,
-  patch: unknown,
-  change: { revision: number; precondition: Precondition },
-): Result<TaggedMachine & { created: boolean; changed: boolean }> {
-  const existing = findMachine(sql, key);
-  if (existing === null) return noMachine(key);
-  const { id, ...document } = existing;
-  const input = validate(machineSchema, mergePatch(document, patch));
-  if (!input.ok) return input;
-  // A PUT without MACs keeps those there are; a patch that takes them away means it.
-  return putMachine(sql, id, { ...input.value, macs: input.value.macs ?? [] }, change);
-}
-
 export function noMachine(key: string): Result<never> {
   return fail("not-found", `no machine "${key}" at this site`);
 }
@@ -217,18 +118,18 @@ export function touchMachinesOf(sql: SqlStorage, profile: string | null, revisio
 }
 
 function findById(sql: SqlStorage, id: string): SiteMachine | null {
-  const row = sql.exec<Row>("SELECT document FROM machines WHERE id = ?", id).toArray()[0];
-  return row === undefined ? null : toMachine(row);
+  return findTaggedById(sql, id)?.machine ?? null;
 }
 
-function addressHolder(sql: SqlStorage, address: string): { id: string; name: string } | null {
-  const rows = sql.exec<{ id: string; name: string }>(
-    "SELECT id, name FROM machines WHERE address = ?",
-    address,
-  );
-  return rows.toArray()[0] ?? null;
+function findTaggedById(sql: SqlStorage, id: string): TaggedMachine | null {
+  const row = sql.exec<TaggedRow>("SELECT id, document, tag FROM machines WHERE id = ?", id).toArray()[0];
+  return row === undefined ? null : toTagged(row);
 }
 
 function toMachine(row: Row): SiteMachine {
   return JSON.parse(row.document) as SiteMachine;
+}
+
+function toTagged(row: TaggedRow): TaggedMachine {
+  return { machine: toMachine(row), etag: `${row.id}-${row.tag}` };
 }

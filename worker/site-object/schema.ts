@@ -145,4 +145,9 @@ export const SITE_MIGRATIONS: readonly string[] = [
   ALTER TABLE attempts ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX held_attempts ON attempts (pin) WHERE held = 1;
   `,
+  // A machine's tag changes with its document, its revision also with what its profile's name stands for.
+  `
+  ALTER TABLE machines ADD COLUMN tag INTEGER NOT NULL DEFAULT 0;
+  UPDATE machines SET tag = revision;
+  `,
 ];

@@ -26,14 +26,14 @@ import { listEvents, pruneEvents, recordEvent, type StoredEvent } from "./events
 import { repeatedOrder, type IdempotencyKey } from "./idempotency.ts";
 import type { SiteIdentity } from "./identity.ts";
 import { pruneLiveBoots } from "./live-boots.ts";
-import { changeMachine, changeMachines, removeMachine } from "./machine-changes.ts";
+import { changeMachines, type ChangedMachines } from "./machine-batch.ts";
+import { changeMachine, removeMachine } from "./machine-changes.ts";
+import { patchMachine, putMachine } from "./machine-puts.ts";
 import {
   findMachine,
+  findTaggedMachine,
   listMachines,
   noMachine,
-  patchMachine,
-  putMachine,
-  tagMachine,
   type MachineQuery,
   type SiteMachine,
   type TaggedMachine,
@@ -74,8 +74,8 @@ export class SiteObject extends DurableObject<Env> {
 
   // --- The site itself, and the profiles that it uses ---------------------------
 
-  configure(identity: SiteIdentity): void {
-    this.transactions.run(() => configureSite(this.sql, identity));
+  async configure(identity: SiteIdentity): Promise<void> {
+    await this.telling(() => this.transactions.run(() => configureSite(this.sql, identity)));
   }
 
   close(): Result<null> {
@@ -89,32 +89,43 @@ export class SiteObject extends DurableObject<Env> {
 
   // --- Machines ------------------------------------------------------------
 
-  putMachine(key: string, input: MachineInput, precondition: Precondition) {
+  async putMachine(key: string, input: MachineInput, precondition: Precondition) {
     const change = (revision: number) => putMachine(this.sql, key, input, { revision, precondition });
-    return this.transactions.run(() => changeMachine(this.sql, change));
+    return await this.telling(() => this.transactions.run(() => changeMachine(this.sql, change)));
   }
 
-  patchMachine(key: string, patch: Record<string, unknown>, precondition: Precondition) {
+  async patchMachine(key: string, patch: Record<string, unknown>, precondition: Precondition) {
     const change = (revision: number) => patchMachine(this.sql, key, patch, { revision, precondition });
-    return this.transactions.run(() => changeMachine(this.sql, change));
+    return await this.telling(() => this.transactions.run(() => changeMachine(this.sql, change)));
   }
 
   getMachine(key: string): Result<TaggedMachine> {
-    const machine = findMachine(this.sql, key);
-    return machine === null ? noMachine(key) : ok(tagMachine(this.sql, machine));
+    const found = findTaggedMachine(this.sql, key);
+    return found === null ? noMachine(key) : ok(found);
   }
 
   listMachines(query: MachineQuery): SiteMachine[] {
     return listMachines(this.sql, query);
   }
 
-  deleteMachine(key: string, precondition: Precondition): Result<null> {
-    return this.transactions.run(() => removeMachine(this.sql, key, precondition, Date.now()));
+  async deleteMachine(key: string, precondition: Precondition): Promise<Result<null>> {
+    const change = () => removeMachine(this.sql, key, precondition, Date.now());
+    return await this.telling(() => this.transactions.run(change));
   }
 
   /** Puts and deletes machines, all of them or none. */
-  changeMachines(batch: MachineBatch): Result<{ put: SiteMachine[]; deleted: number }> {
-    return this.transactions.wholly(() => changeMachines(this.sql, batch, Date.now()));
+  async changeMachines(batch: MachineBatch): Promise<Result<ChangedMachines>> {
+    const change = () => changeMachines(this.sql, batch, Date.now());
+    return await this.telling(() => this.transactions.wholly(change, batch));
+  }
+
+  /** What a batch would make of a site that is yet to be made. Nothing is kept, whatever comes of it. */
+  tryMachines(identity: SiteIdentity, batch: MachineBatch): Result<ChangedMachines> {
+    const body = () => {
+      configureSite(this.sql, identity);
+      return changeMachines(this.sql, batch, Date.now());
+    };
+    return this.transactions.wholly(body, { dryRun: true });
   }
 
   listDiscovered(after: string, limit: number): DiscoveredMachine[] {
@@ -312,6 +323,16 @@ export class SiteObject extends DurableObject<Env> {
       return beginProfileSync(this.sql, () => profilesInUse(this.sql), now);
     });
     if (sync !== null) await this.syncProfiles(sync);
+  }
+
+  /** A change to what profiles the site uses, which the ControlObject knows once it resolves. */
+  private async telling<T>(change: () => T): Promise<T> {
+    const result = change();
+    const sync = this.transactions.run(() =>
+      beginProfileSync(this.sql, () => profilesInUse(this.sql), Date.now()),
+    );
+    if (sync !== null) await this.syncProfiles(sync);
+    return result;
   }
 
   /** Says which profiles the site uses, and takes what they stand for. */

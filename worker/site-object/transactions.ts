@@ -1,4 +1,5 @@
-import type { Problem, Result } from "../problem.ts";
+import type { Result } from "../problem.ts";
+import { wholly } from "../wholly.ts";
 import { earliestDeadline } from "./attempts.ts";
 import { profileSyncDueAt } from "./profile-sync.ts";
 
@@ -26,18 +27,9 @@ export class SiteTransactions {
     return result;
   }
 
-  /** A transaction that is undone where its outcome is a failure. */
-  wholly<T>(body: () => Result<T>): Result<T> {
-    try {
-      return this.run(() => {
-        const result = body();
-        if (!result.ok) throw new Undo(result);
-        return result;
-      });
-    } catch (error) {
-      if (error instanceof Undo) return error.result;
-      throw error;
-    }
+  /** A transaction that is undone where its outcome is a failure, or where it is only tried. */
+  wholly<T>(body: () => Result<T>, options?: { readonly dryRun?: boolean }): Result<T> {
+    return wholly((run) => this.run(run), body, options);
   }
 
   /** What the alarm does; it is set anew whatever happens then. */
@@ -54,14 +46,5 @@ export class SiteTransactions {
     this.alarmAt = at;
     // Durable with this transaction's writes; a failure resets the object.
     void this.storage.setAlarm(at);
-  }
-}
-
-/** Leaves a transaction without its writes. */
-class Undo extends Error {
-  readonly result: { ok: false; problem: Problem };
-  constructor(result: { ok: false; problem: Problem }) {
-    super("undone");
-    this.result = result;
   }
 }

@@ -78,6 +78,56 @@ export const imageDocumentSchema = z
     ],
   });
 
+const documentNameMembers = { kind: z.enum(["profile", "template", "image"]), name: nameSchema };
+export const changedDocumentsSchema = z
+  .strictObject({
+    items: z
+      .array(
+        z.strictObject({
+          ...documentNameMembers,
+          outcome: z.enum(["created", "changed", "unchanged"]),
+          revision: revisionSchema.nullable().meta({
+            description: "null: of an image in a dry run, whose files are not read yet",
+          }),
+          before: revisionSchema.nullable().meta({ description: "What the name stood for" }),
+          document: z
+            .record(z.string(), z.unknown())
+            .optional()
+            .meta({ description: "Of a dry run, where it is not as it was: as it would be stored" }),
+        }),
+      )
+      .meta({ description: "Those that were put, in their order" }),
+    deleted: z.array(z.strictObject(documentNameMembers)),
+    kept: z
+      .array(z.strictObject({ ...documentNameMembers, users: z.array(z.string()) }))
+      .meta({ description: "Left out of `delete`, and who uses them" }),
+    missingFiles: z
+      .array(sha256Schema)
+      .meta({ description: "Of a dry run: files that are to be uploaded first" }),
+    secrets: z.array(z.string()).meta({ description: "Names of the secrets that the templates name" }),
+  })
+  .meta({
+    id: "ChangedDocuments",
+    examples: [
+      {
+        items: [
+          {
+            kind: "profile",
+            name: "disk",
+            outcome: "created",
+            revision: EXAMPLE.revision,
+            before: null,
+            document: { mode: "local" },
+          },
+        ],
+        deleted: [{ kind: "template", name: "old" }],
+        kept: [],
+        missingFiles: [],
+        secrets: [],
+      },
+    ],
+  });
+
 export const partSchema = z
   .strictObject({ part: z.int().min(1).max(10_000), etag: z.string() })
   .meta({ examples: [{ part: 1, etag: "5d41402abc4b2a76b9719d911017c592" }] });

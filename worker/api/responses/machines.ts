@@ -20,12 +20,26 @@ export const machineSchema = machineInputSchema
   })
   .meta({ id: "Machine", examples: [exampleMachine] });
 export const machinePageSchema = pageOf(machineSchema);
+const beforeMembers = {
+  etag: z.string().meta({ description: "Before, without its quotes" }),
+  before: machineSchema,
+};
+const indexSchema = (of: string) => z.int().meta({ description: `Position in the request's \`${of}\`` });
 export const changedMachinesSchema = z
   .strictObject({
-    items: z.array(machineSchema).meta({ description: "Those that were put" }),
+    items: z.array(machineSchema).meta({ description: "Those that were put, in their order" }),
     deleted: z.int(),
+    changes: z
+      .array(
+        z.discriminatedUnion("outcome", [
+          z.strictObject({ outcome: z.literal("created"), put: indexSchema("put") }),
+          z.strictObject({ outcome: z.literal("changed"), put: indexSchema("put"), ...beforeMembers }),
+          z.strictObject({ outcome: z.literal("deleted"), delete: indexSchema("delete"), ...beforeMembers }),
+        ]),
+      )
+      .meta({ description: "What is not as it was; of a dry run, what would not be" }),
   })
-  .meta({ examples: [{ items: [exampleMachine], deleted: 1 }] });
+  .meta({ examples: [{ items: [exampleMachine], deleted: 0, changes: [{ outcome: "created", put: 0 }] }] });
 
 const fieldErrorsSchema = problemSchema.shape.errors.unwrap();
 const sourceSchema = z.enum(["default", "site", "profile", "machine", "order"]);
