@@ -18,6 +18,15 @@ export type FrontMatter = {
   readonly examples: Readonly<Record<string, Readonly<Record<string, VariableValue>>>>;
 };
 
+/**
+ * A value that one of a template's examples gives a variable, as JSON, to show
+ * what is meant; `null` where none does.
+ */
+export function findExample({ examples }: Pick<FrontMatter, "examples">, name: string): string | null {
+  const example = Object.values(examples).find((values) => Object.hasOwn(values, name));
+  return example === undefined ? null : JSON.stringify(example[name]);
+}
+
 /** Names the control plane gives to every template; a declared variable cannot take them. */
 const SYSTEM_NAMES = ["machine", "site", "attempt", "urls", "secret"] as const;
 
@@ -184,6 +193,8 @@ function readVariable(name: string, map: YAMLMap, fail: Fail): VariableDeclarati
   let fallback: VariableValue | undefined;
   let fallbackNode: unknown;
   let pattern: RegExp | undefined;
+  let choices: readonly string[] | undefined;
+  let choicesNode: unknown;
   let description = "";
   for (const { key, node, keyNode } of entries(map)) {
     const value = scalar(node);
@@ -205,6 +216,10 @@ function readVariable(name: string, map: YAMLMap, fail: Fail): VariableDeclarati
       case "pattern":
         pattern = readPattern(name, value, node, fail);
         break;
+      case "enum":
+        choicesNode = node;
+        choices = readChoices(name, node, fail);
+        break;
       case "description":
         if (typeof value === "string") description = value;
         else fail("bad-front-matter", `description of ${name} must be text`, node, name);
@@ -220,10 +235,24 @@ function readVariable(name: string, map: YAMLMap, fail: Fail): VariableDeclarati
     description,
     ...(fallback !== undefined && { default: fallback }),
     ...(pattern !== undefined && { pattern }),
+    ...(choices !== undefined && { enum: choices }),
   };
+  if (choices !== undefined && type !== null && type !== "string") {
+    fail("bad-front-matter", `enum of ${name}: only a string has one`, choicesNode, name);
+  }
   const problem = fallback !== undefined && type !== null ? valueProblem(declaration, fallback) : null;
   if (problem !== null) fail("bad-default", `default of ${name}: ${problem.message}`, fallbackNode, name);
   return declaration;
+}
+
+/** Names, as sections are named by them. */
+function readChoices(name: string, node: unknown, fail: Fail): readonly string[] | undefined {
+  const choices = plain(node);
+  const isNames = (value: unknown): value is string[] =>
+    Array.isArray(value) && value.every((each) => typeof each === "string" && /^[A-Za-z0-9_-]+$/.test(each));
+  if (isNames(choices) && choices.length > 0) return choices;
+  fail("bad-front-matter", `enum of ${name} must be a list of words of letters, digits, _ and -`, node, name);
+  return undefined;
 }
 
 function readPattern(name: string, value: unknown, node: unknown, fail: Fail): RegExp | undefined {

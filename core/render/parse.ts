@@ -5,6 +5,7 @@ import type { ContextName } from "./contexts.ts";
 import { parseFrontMatter } from "./front-matter.ts";
 import type { FrontMatter } from "./front-matter.ts";
 import { TemplateError } from "./problems.ts";
+import { findChoice } from "./variables.ts";
 import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
 
 /** Longest template taken, in UTF-16 code units. */
@@ -143,6 +144,10 @@ function parseBody(
           if (depth === MAX_DEPTH) {
             fail("too-deep", `sections are nested more than ${MAX_DEPTH} deep`, start, name);
           } else if (!isContextName(name)) {
+            const choice = findChoice(frontMatter?.variables ?? {}, name);
+            if (choice?.isKnown === false) {
+              fail("unknown-choice", `${choice.choice} is no value of ${choice.variable}`, start, name);
+            }
             nodes.push({
               kind: "section",
               name,

@@ -17,6 +17,7 @@ export type TemplateProblemCode =
   | "undeclared-raw"
   | "partial-refused"
   | "misplaced-context"
+  | "unknown-choice"
   // Known when there are values.
   | "missing-variable"
   | "wrong-type"

@@ -1,10 +1,11 @@
 import type { Scalar } from "./context.ts";
 import { blameForSection, createOutput, openLayer, writeLiteral, writeScalar } from "./output.ts";
 import type { Blamed, Output } from "./output.ts";
+import { findExample } from "./front-matter.ts";
 import type { ParsedTemplate, Place, TemplateNode } from "./parse.ts";
 import { TemplateError } from "./problems.ts";
 import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
-import { valueProblem, withDefaults } from "./variables.ts";
+import { describeAllowed, findChoice, valueProblem, withDefaults } from "./variables.ts";
 
 /**
  * How much a template may write, in characters as they are before escaping:
@@ -52,13 +53,15 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
   const view = withDefaults(template.variables, given);
   for (const [name, declaration] of Object.entries(template.variables)) {
     const value = own(view, name);
-    const start = { line: 1, column: 1 };
-    if (value === undefined || value === null) {
-      if (declaration.required) report("missing-variable", `variable ${name} is required`, start, name);
-      continue;
-    }
-    const problem = valueProblem(declaration, value);
-    if (problem !== null) report(problem.code, `variable ${name} ${problem.message}`, start, name);
+    const missing = value === undefined || value === null;
+    if (missing && !declaration.required) continue;
+    const problem = missing
+      ? ({ code: "missing-variable", message: `is required: ${describeAllowed(declaration)}` } as const)
+      : valueProblem(declaration, value);
+    if (problem === null) continue;
+    const example = findExample(template, name);
+    const hint = example === null ? "" : `, e.g. ${example}`;
+    report(problem.code, `variable ${name} ${problem.message}${hint}`, { line: 1, column: 1 }, name);
   }
 
   const refuse = ({ name, place }: Blamed, reason: string): void =>
@@ -155,7 +158,7 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
           break;
         }
         case "section": {
-          const value = lookUp(frames, node.name);
+          const value = isChosen(template, frames, node.name) ?? lookUp(frames, node.name);
           // A declared variable without a value is what such sections are for.
           if ((value === undefined || value === null) && !Object.hasOwn(template.variables, node.name)) {
             report("unresolved-variable", `section ${node.name} resolves to nothing`, node.place, node.name);
@@ -213,6 +216,16 @@ function lookUp(frames: readonly Frame[], name: string): unknown {
   const [head, ...rest] = name.split(".") as [string, ...string[]];
   const frame = frames.findLast(({ value }) => own(value, head) !== undefined);
   return rest.reduce(own, own(frame?.value, head));
+}
+
+/** Whether `layout` has the value `raid1`, for the name `layout.raid1`; `undefined` for any other name. */
+function isChosen(
+  { variables }: ParsedTemplate,
+  frames: readonly Frame[],
+  name: string,
+): boolean | undefined {
+  const choice = findChoice(variables, name);
+  return choice === null ? undefined : lookUp(frames, choice.variable) === choice.choice;
 }
 
 /** An own property of a plain object: never a prototype's, never a list's length. */

@@ -20,6 +20,8 @@ export type VariableDeclaration = {
   readonly default?: VariableValue;
   /** Matches the whole value, as text; of a list, each member. */
   readonly pattern?: RegExp;
+  /** The only values of a `string`; a section `{{#name.choice}}` stands where it has that one. */
+  readonly enum?: readonly string[];
   readonly description: string;
 };
 
@@ -41,7 +43,20 @@ export function valueProblem(
     return null;
   }
   if (typeof value !== type) return { code: "wrong-type", message: `must be a ${type}` };
+  if (declaration.enum !== undefined && !declaration.enum.includes(String(value))) {
+    return { code: "pattern-mismatch", message: `must be one of ${declaration.enum.join(", ")}` };
+  }
   return patternProblem(pattern, String(value));
+}
+
+/** What a variable that has to be given may be, for the one who has to give it. */
+export function describeAllowed(declaration: VariableDeclaration): string {
+  const { type, pattern, description } = declaration;
+  const form =
+    declaration.enum !== undefined
+      ? `one of ${declaration.enum.join(", ")}`
+      : `a ${type}${type === "list" ? " of text" : ""}${pattern === undefined ? "" : ` that matches ${pattern.source}`}`;
+  return description === "" ? form : `${form} (${description})`;
 }
 
 /** Whether a variable can hold this, whatever its declaration says. */
@@ -66,6 +81,18 @@ function patternProblem(
     return { code: "pattern-mismatch", message: `must match ${pattern.source}` };
   }
   return null;
+}
+
+/** Takes `layout.raid1` apart where `layout` is declared with an `enum`; `null` for any other name. */
+export function findChoice(
+  variables: Readonly<Record<string, VariableDeclaration>>,
+  name: string,
+): { readonly variable: string; readonly choice: string; readonly isKnown: boolean } | null {
+  const dot = name.indexOf(".");
+  if (dot === -1) return null;
+  const [variable, choice] = [name.slice(0, dot), name.slice(dot + 1)];
+  const choices = Object.hasOwn(variables, variable) ? variables[variable]!.enum : undefined;
+  return choices === undefined ? null : { variable, choice, isKnown: choices.includes(choice) };
 }
 
 /** The view with the declared defaults where it has nothing. */
