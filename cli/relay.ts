@@ -1,18 +1,16 @@
 import { randomInt } from "node:crypto";
-import { once } from "node:events";
 import { InvalidArgumentError, type Command } from "commander";
 
 import { isOrigin } from "../relay/config/schema.ts";
-import { loadRelayConfig } from "../relay/config/parse.ts";
 import { join } from "../relay/control-plane/join.ts";
 import { examine } from "../relay/doctor/examine.ts";
 import type { Finding } from "../relay/doctor/finding.ts";
-import { createLog } from "../relay/log.ts";
-import { startRelay } from "../relay/relay.ts";
+import { runRelay } from "./relay-run.ts";
+import { printRelayStatus } from "./relay-status.ts";
 import { colour } from "./terminal/table.ts";
 
 /**
- * Adds `relay join` and `relay run`. Their failures are rejections with one
+ * Adds `relay join`, `run`, `status` and `doctor`. Their failures are rejections with one
  * sentence, wrong use is commander's.
  */
 export function addRelayCommands(program: Command): void {
@@ -31,9 +29,23 @@ export function addRelayCommands(program: Command): void {
 
   relay
     .command("run")
-    .description("answer DHCP, TFTP and HTTP until SIGTERM or SIGINT")
+    .description("answer DHCP, TFTP and HTTP until SIGTERM or SIGINT; SIGHUP reads the configuration again")
     .requiredOption("--config <file>", "relay.yaml")
+    .addHelpText("after", "\nExamples:\n  $ pxedge relay run --config relay.yaml\n  $ kill -HUP PID\n")
     .action(({ config }: { config: string }) => runRelay(config));
+
+  relay
+    .command("status")
+    .description("how the relay that runs on this host is: interfaces, leases, transfers, cache, events, WAN")
+    .requiredOption("--config <file>", "relay.yaml")
+    .option("--json", "print JSON, for scripts")
+    .addHelpText(
+      "after",
+      "\nExit code 0 if it is healthy, 1 if it does not run or somebody has to see to something.\n\nExamples:\n  $ pxedge relay status --config relay.yaml\n",
+    )
+    .action(({ config, json }: { config: string; json?: boolean }) =>
+      printRelayStatus(config, json === true),
+    );
 
   relay
     .command("doctor")
@@ -61,18 +73,6 @@ async function runDoctor(configFile: string, json: boolean): Promise<void> {
   }
   if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   if (findings.some(({ status }) => status === "problem")) process.exitCode = 1;
-}
-
-async function runRelay(configFile: string): Promise<void> {
-  // From the beginning: a signal during the start ends it right after.
-  const signalled = Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
-  const config = await loadRelayConfig(configFile);
-  const log = createLog(config.log);
-  const relay = await startRelay({ config, log });
-  await signalled;
-  log.info("stopping");
-  await relay.stop();
-  log.info("stopped");
 }
 
 function parseOrigin(text: string): string {

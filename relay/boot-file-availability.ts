@@ -12,7 +12,7 @@ export type BootFileAvailability = {
 /** So that a file that is put there is offered soon, without a restart. */
 const STALE_AFTER_MS = 10_000;
 
-/** Creates the look-up over a folder of boot files; `now` is in milliseconds. */
+/** Creates the look-up over a folder of boot files; `now` is in milliseconds, of any epoch. */
 export function createBootFileAvailability(root: FileRoot, now: () => number): BootFileAvailability {
   const seen = new Map<string, { available: boolean; at: number }>();
 

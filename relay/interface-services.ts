@@ -6,22 +6,35 @@ import type { BootFileAvailability } from "./boot-file-availability.ts";
 import type { DhcpConfig, RelayConfig } from "./config/model.ts";
 import type { OverheardClients } from "./dhcp/overheard.ts";
 import type { SiteReader } from "./dhcp/reservations.ts";
-import { createDhcpServer } from "./dhcp/server.ts";
+import { createDhcpServer, type DhcpServer } from "./dhcp/server.ts";
+import type { DhcpServerStats } from "./dhcp/server-stats.ts";
 import type { Subnet } from "./dhcp/subnet.ts";
 import type { HandleRequest } from "./http/handle-request.ts";
 import type { ObserveClient } from "./http/observe-client.ts";
 import { createInProcessClient } from "./http/in-process-client.ts";
-import { startHttpServer, type HttpListener } from "./http/server.ts";
+import { startHttpServer, type HttpListener, type HttpServer } from "./http/server.ts";
 import type { LeaseStore } from "./leases/lease-store.ts";
 import type { InterfaceInfo } from "./net/interfaces.ts";
-import { StopStack } from "./stop-stack.ts";
+import { endPart } from "./stop-stack.ts";
+import type { TftpCounts } from "./tftp/counts.ts";
 import { createLoaderStore } from "./tftp/loader-store.ts";
-import { createTftpServer } from "./tftp/server.ts";
+import { createTftpServer, type TftpServer } from "./tftp/server.ts";
+
+/** What of the configuration concerns one interface. */
+export type InterfaceSettings = Pick<RelayConfig, "tftp" | "http" | "bootFiles"> & {
+  readonly dhcp: DhcpConfig;
+};
+
+/** What is counted of an interface since the relay's start, however often it is served anew. */
+export type InterfaceCounts = { readonly dhcp: DhcpServerStats; readonly tftp: TftpCounts };
 
 /** What an interface's services share with the rest of the relay. */
 export type InterfaceServicesOptions = {
-  readonly config: Pick<RelayConfig, "tftp" | "http" | "bootFiles">;
-  readonly dhcp: DhcpConfig;
+  /** As they are just now. */
+  readonly settings: () => InterfaceSettings;
+  readonly counts: InterfaceCounts;
+  /** Told how long each TFTP transfer of a whole file took. */
+  readonly onTransfer: (seconds: number) => void;
   readonly info: InterfaceInfo;
   readonly handleRequest: HandleRequest;
   /** The same for what TFTP asks on behalf of its clients. */
@@ -33,6 +46,8 @@ export type InterfaceServicesOptions = {
   readonly overheard: OverheardClients;
   readonly onEvent: EventSink;
   readonly log: Logger;
+  /** Milliseconds that go on evenly: leases last by them. */
+  readonly now: () => number;
 };
 
 /** HTTP, TFTP and DHCP on one interface, as it is now. */
@@ -44,62 +59,71 @@ export type InterfaceServices = {
    *   another call tries the rest again
    */
   start(): Promise<void>;
-  /** Never rejects. */
-  stop(): Promise<void>;
+  /** Stops DHCP, so that `start` starts it with the settings that there are then. */
+  endDhcp(): Promise<void>;
+  /** Never rejects. @param cut what is under way may go on until this aborts */
+  stop(cut: AbortSignal): Promise<void>;
   /** Where HTTP is answered, once it is. */
   readonly http: HttpListener | undefined;
   /** The networks that addresses are given in, once they are. */
   readonly subnets: readonly Subnet[] | undefined;
+  /** TFTP transfers under way. */
+  readonly transfers: number;
 };
 
 export function createInterfaceServices(options: InterfaceServicesOptions): InterfaceServices {
-  const { config, dhcp, info, observe, log, onEvent } = options;
-  const running = new StopStack(log);
-  let http: HttpListener | undefined;
+  const { settings, counts, info, observe, log, onEvent } = options;
+  let http: HttpServer | undefined;
+  let tftp: TftpServer | undefined;
+  let dhcp: DhcpServer | undefined;
   let subnets: readonly Subnet[] | undefined;
 
   const startHttp = async (): Promise<void> => {
-    const listener = { interface: info.name, address: info.address, port: config.http.port };
-    const server = await startHttpServer(listener, options.handleRequest, log);
-    http = server.listener;
-    running.push(() => server.stop());
+    const listener = { interface: info.name, address: info.address, port: settings().http.port };
+    http = await startHttpServer(listener, options.handleRequest, log);
   };
   const startTftp = async (): Promise<void> => {
     const macOf = (ip: Ipv4): Mac | null => observe(ip, info.name).mac;
-    const tftp = createTftpServer({
-      root: config.tftp.root,
-      virtualFiles: createLoaderStore({ http: createInProcessClient(options.handleForTftp, http!), macOf }),
+    const client = createInProcessClient(options.handleForTftp, http!.listener);
+    const { root, port } = settings().tftp;
+    const server = createTftpServer({
+      root,
+      virtualFiles: createLoaderStore({ http: client, macOf }),
       address: info.address,
-      port: config.tftp.port,
+      port,
       mtuBytes: info.mtu,
       onEvent,
       macOf,
       isServed: (ip) => isInSubnet(ip, info),
       log,
+      counts: counts.tftp,
+      onSent: options.onTransfer,
     });
-    await tftp.start();
-    running.push(() => tftp.stop());
+    await server.start();
+    tftp = server;
   };
   const startDhcp = async (): Promise<void> => {
-    if (dhcp.mode === "off") {
+    const { dhcp: config, bootFiles } = settings();
+    if (config.mode === "off") {
       subnets = [];
       return;
     }
     const server = createDhcpServer({
-      config: dhcp,
+      config,
       interface: info,
-      httpPort: http!.port,
-      bootFiles: config.bootFiles,
+      httpPort: http!.listener.port,
+      bootFiles,
       bootFileAvailable: (file) => options.bootFiles.available(file),
       leases: options.leases,
       site: options.site,
       overheard: options.overheard,
       onEvent,
       log,
-      now: Date.now,
+      now: options.now,
+      stats: counts.dhcp,
     });
     await server.start();
-    running.push(() => server.stop());
+    dhcp = server;
     subnets = server.subnets;
   };
 
@@ -111,9 +135,25 @@ export function createInterfaceServices(options: InterfaceServicesOptions): Inte
         toStart.shift();
       }
     },
-    stop: () => running.stop(),
+    async endDhcp() {
+      if (toStart.includes(startDhcp)) return;
+      toStart.push(startDhcp);
+      subnets = undefined;
+      await endPart(async () => dhcp?.stop(), log);
+      dhcp = undefined;
+    },
+    async stop(cut) {
+      await endPart(async () => dhcp?.stop(), log);
+      await Promise.all([
+        endPart(async () => tftp?.stop(cut), log),
+        endPart(async () => http?.stop(cut), log),
+      ]);
+    },
     get http() {
-      return http;
+      return http?.listener;
+    },
+    get transfers() {
+      return tftp?.stats().active ?? 0;
     },
     get subnets() {
       return subnets;

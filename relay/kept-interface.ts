@@ -35,6 +35,8 @@ export class KeptInterface {
   #services: InterfaceServices | undefined;
   /** The interface as the services were made for it. */
   #seen: InterfaceInfo | undefined;
+  /** Whether all of its services run, with what is configured now. */
+  #isWhole = false;
   /** Why it is not, or not wholly, served. */
   #failure: { readonly error: unknown; readonly retryAt: number } | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -50,6 +52,17 @@ export class KeptInterface {
     return this.#services?.http;
   }
 
+  /** Why it is not, or not wholly, served just now, in a sentence. */
+  get failure(): string | undefined {
+    const error = this.#failure?.error;
+    return error instanceof Error ? error.message : undefined;
+  }
+
+  /** TFTP transfers under way. */
+  get transfers(): number {
+    return this.#services?.transfers ?? 0;
+  }
+
   /** The networks that addresses are given in just now; `undefined` while DHCP is not served. */
   get subnets(): readonly Subnet[] | undefined {
     return this.#services?.subnets;
@@ -61,11 +74,21 @@ export class KeptInterface {
     return this.#failure?.error;
   }
 
-  async stop(): Promise<void> {
+  /** Serves DHCP anew, as it is configured now; HTTP and TFTP go on meanwhile. */
+  async renewDhcp(): Promise<void> {
+    await this.#looking;
+    clearTimeout(this.#timer);
+    await this.#services?.endDhcp();
+    this.#isWhole = false;
+    this.#failure = undefined;
+    await this.#look();
+  }
+
+  async stop(cut: AbortSignal): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#looking;
-    await this.#services?.stop();
+    await this.#services?.stop(cut);
   }
 
   async #look(): Promise<void> {
@@ -92,9 +115,10 @@ export class KeptInterface {
       this.#services = createServices(info);
       this.#seen = info;
       this.#failure = undefined;
-    } else if (this.#failure === undefined || this.#options.now() < this.#failure.retryAt) return;
+    } else if (this.#isWhole || this.#options.now() < (this.#failure?.retryAt ?? 0)) return;
     try {
       await this.#services.start();
+      this.#isWhole = true;
       this.#failure = undefined;
       log.info({ interface: name, address: info.address }, "the interface is served");
       this.#options.onServed();
@@ -107,9 +131,10 @@ export class KeptInterface {
   async #end(message: string): Promise<void> {
     if (this.#services === undefined) return;
     this.#options.log.error({ interface: this.#options.name }, message);
-    await this.#services.stop();
+    await this.#services.stop(AbortSignal.abort());
     this.#services = undefined;
     this.#seen = undefined;
+    this.#isWhole = false;
   }
 
   /** Told once, and again when it is something else. */

@@ -4,11 +4,11 @@ import type { RelayState } from "../core/relay-protocol/state.ts";
 import type { FileRoot } from "./boot-files/file-root.ts";
 import type { ImageCache } from "./cache/image-cache.ts";
 import type { RelayConfig } from "./config/model.ts";
-import type { SignOfLife } from "./control-plane/sign-of-life.ts";
+import type { Contact } from "./control-plane/contact.ts";
 import { createDecider, type BootWait, type Decider } from "./decision/decider.ts";
 import { createLastGood } from "./decision/last-good.ts";
 import type { LastGoodStore } from "./decision/last-good-store.ts";
-import { createExchangeReporter } from "./http/exchange-events.ts";
+import { createExchangeReporter, type ReportExchange } from "./http/exchange-events.ts";
 import type { Gate } from "./http/gate.ts";
 import { createRequestHandler, type HandleRequest } from "./http/handle-request.ts";
 import { createCallbackServer } from "./http/held-callback.ts";
@@ -24,22 +24,27 @@ export type MachineHttpOptions = {
   readonly siteId: string;
   /** What is known of the site. */
   readonly site: () => RelayState | undefined;
-  readonly signOfLife: SignOfLife;
+  readonly contact: Pick<Contact, "lastAt">;
   /** Asks the control plane for anything, to learn whether it can be reached. */
   readonly probe: () => void;
   readonly lastGood: LastGoodStore;
   readonly images: Pick<ImageCache, "resolve" | "held" | "open">;
   readonly journal: Pick<Journal, "sink" | "hasCallbacks" | "recordCallback">;
   readonly mirror: Mirror;
-  readonly mirrors: RelayConfig["mirrors"];
+  /** As they are configured just now. */
+  readonly mirrors: () => RelayConfig["mirrors"];
   readonly fileRoot: FileRoot;
   readonly gate: Gate;
   readonly pacer: Pacer;
   readonly observe: ObserveClient;
-  /** How long a machine waits for its script at most. */
-  readonly decisionMs: number;
+  /** How long a machine waits for its script at most, as it is configured just now. */
+  readonly decisionMs: () => number;
   /** How long answers and callbacks are held; for tests. */
   readonly holdMs?: { readonly answers: number; readonly callbacks: number };
+  /** Told of each request that has ended. */
+  readonly onExchange?: ReportExchange;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   readonly log: Logger;
 };
 
@@ -65,7 +70,7 @@ export function createMachineHttp({
   upstream,
   siteId,
   site,
-  signOfLife,
+  contact,
   probe,
   lastGood,
   images,
@@ -78,6 +83,8 @@ export function createMachineHttp({
   observe,
   decisionMs,
   holdMs = HOLD_MS,
+  onExchange,
+  now,
   log,
 }: MachineHttpOptions): MachineHttp {
   const bootWaitSeconds: BootWait = (mac) => {
@@ -88,10 +95,10 @@ export function createMachineHttp({
   };
   const decider = createDecider({
     upstream,
-    lastGood: createLastGood({ store: lastGood, site, now: Date.now, log }),
+    lastGood: createLastGood({ store: lastGood, site, now, log }),
     budgetMs: decisionMs,
     bootWaitSeconds,
-    lastAnswerAt: () => signOfLife.lastAt(),
+    lastAnswerAt: () => contact.lastAt(),
     probe,
     onEvent: journal.sink,
     log,
@@ -106,6 +113,7 @@ export function createMachineHttp({
       journal,
       siteId,
       holdMs: holdMs.callbacks,
+      now,
     }),
     mirror,
     mirrors,
@@ -116,9 +124,16 @@ export function createMachineHttp({
     bootWaitSeconds,
     log,
   };
-  const reporting = { sink: journal.sink, log, now: Date.now };
+  const reporting = { sink: journal.sink, log, now: () => performance.now() };
+  const report = createExchangeReporter(reporting);
   return {
-    handle: createRequestHandler({ ...parts, report: createExchangeReporter(reporting) }),
+    handle: createRequestHandler({
+      ...parts,
+      report(exchange) {
+        onExchange?.(exchange);
+        report(exchange);
+      },
+    }),
     handleForTftp: createRequestHandler({
       ...parts,
       report: createExchangeReporter({ ...reporting, onlyFailures: true }),

@@ -41,6 +41,8 @@ export type ImageCacheStats = {
   readonly originBytes: number;
   /** Connections and chunks that had to be tried again. */
   readonly retries: number;
+  /** Chunks, files and answers of the origin that were not what the manifest says. */
+  readonly mismatches: number;
   readonly objects: number;
   readonly bytes: number;
   readonly evictions: number;
@@ -56,6 +58,8 @@ export type ImageCache = {
   open(object: ImageObject): ImageReader;
   /** Replaces the list of files to have before they are asked for. */
   prefetch(files: readonly PrefetchFile[]): void;
+  /** Goes by other limits from now on; downloads go on. @throws CacheDiskError where what is too much cannot be removed */
+  configure(config: CacheConfig): Promise<void>;
   stats(): ImageCacheStats;
   stop(): Promise<void>;
 };
@@ -80,8 +84,13 @@ const EVENTS_PER_MINUTE = 5;
 
 /** Creates the cache. A folder that cannot be used is reported, and done without. */
 export async function createImageCache(options: ImageCacheOptions): Promise<ImageCache> {
-  const { config, folder, grants, manifests, origin, log } = options;
-  const counters = { hits: 0, fills: 0, passed: 0, servedBytes: 0, originBytes: 0, retries: 0 };
+  const { folder, grants, manifests, origin, log } = options;
+  let { config } = options;
+  let wanted: readonly PrefetchFile[] = [];
+  const counters = {
+    ...{ hits: 0, fills: 0, passed: 0 },
+    ...{ servedBytes: 0, originBytes: 0, retries: 0, mismatches: 0 },
+  };
   const semaphore = createSemaphore(MAX_TRANSFERS);
   const report = createReporter(options);
   /** What URLs that are known to be good stand for. */
@@ -91,9 +100,13 @@ export async function createImageCache(options: ImageCacheOptions): Promise<Imag
   let diskFullUntil = Number.NEGATIVE_INFINITY;
 
   const receiver = createReceiver({
-    throttle: createThrottle(config.maxRate, () => performance.now()),
+    throttle: createThrottle(
+      () => config.maxRate,
+      () => performance.now(),
+    ),
     origin,
     onBytes: (count) => (counters.originBytes += count),
+    onMismatch: () => counters.mismatches++,
     onRetry(object, reason) {
       counters.retries++;
       log.warn({ ...nameOf(object), reason }, "an image file is asked for again");
@@ -192,7 +205,15 @@ export async function createImageCache(options: ImageCacheOptions): Promise<Imag
         onServed: (bytes) => (counters.servedBytes += bytes),
         onRejected: (reason) => report(object, "rejected", reason),
       }),
-    prefetch: (files) => prefetcher.want(config.prefetch ? files : []),
+    prefetch(files) {
+      wanted = files;
+      prefetcher.want(config.prefetch ? files : []);
+    },
+    async configure(next) {
+      config = next;
+      prefetcher.want(config.prefetch ? wanted : []);
+      await store?.setMaxBytes(config.maxBytes);
+    },
     stats: () => ({
       ...counters,
       ...(store?.usage ?? { objects: 0, bytes: 0, evictions: 0 }),
@@ -213,7 +234,11 @@ type Report = (object: ImageObject | undefined, name: EventName<"http">, reason:
 
 /** Creates the way to tell what is wrong, a few times a minute and kind. */
 function createReporter({ onEvent, log }: ImageCacheOptions): Report {
-  const sampler = createEventSampler({ now: Date.now, perMinute: EVENTS_PER_MINUTE, maxKeys: 100 });
+  const sampler = createEventSampler({
+    now: () => performance.now(),
+    perMinute: EVENTS_PER_MINUTE,
+    maxKeys: 100,
+  });
   return (object, name, reason) => {
     const suppressed = sampler.admit(name);
     if (suppressed === undefined) return;

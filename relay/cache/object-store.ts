@@ -18,6 +18,8 @@ export type ObjectStore = {
   discard(sha256: string): Promise<void>;
   /** Evicts what is not in use until so many bytes are free again; resolves to whether any were. */
   free(bytes: number): Promise<boolean>;
+  /** Keeps within another limit from now on: what is too much and not in use gives way. */
+  setMaxBytes(maxBytes: number): Promise<void>;
   readonly usage: { readonly objects: number; readonly bytes: number; readonly evictions: number };
 };
 
@@ -30,7 +32,8 @@ const DRAFT = ".part";
  *
  * @throws CacheDiskError
  */
-export async function openObjectStore(folder: string, maxBytes: number): Promise<ObjectStore> {
+export async function openObjectStore(folder: string, initialMaxBytes: number): Promise<ObjectStore> {
+  let maxBytes = initialMaxBytes;
   /** By hash; the order is that of use. */
   const index = new Map<string, { bytes: number; holds: number }>();
   let bytes = 0;
@@ -128,6 +131,11 @@ export async function openObjectStore(folder: string, maxBytes: number): Promise
         const before = bytes;
         await makeRoom(before - wanted);
         return bytes < before;
+      }),
+    setMaxBytes: (next) =>
+      inTurn(async () => {
+        maxBytes = next;
+        await makeRoom();
       }),
     get usage() {
       return { objects: index.size, bytes, evictions };

@@ -6,6 +6,7 @@ import { parseBase64Url } from "../../core/bytes.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
 import type { RelayImageKey } from "../../core/relay-protocol/state.ts";
 import { signImagePath } from "../../core/sign/image-path.ts";
+import type { ProxyEnvironment } from "../net/proxy-environment.ts";
 import { ImageError } from "./errors.ts";
 import type { ImageObject } from "./image-object.ts";
 
@@ -22,6 +23,7 @@ export type OriginOptions = {
   readonly now: () => number;
   /** Without a byte for so long, a connection is given up. */
   readonly idleTimeoutMs?: number;
+  readonly proxy?: ProxyEnvironment;
 };
 
 /** Where image bytes come from: the control plane. */
@@ -51,10 +53,14 @@ export function createOrigin({
   onRevision,
   now,
   idleTimeoutMs = IDLE_TIMEOUT_MS,
+  proxy,
 }: OriginOptions): Origin {
   const { protocol, hostname, port } = urlToHttpOptions(new URL(url));
   const module = protocol === "https:" ? https : http;
-  const agent = new module.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, timeout: idleTimeoutMs });
+  const agent = new module.Agent({
+    ...{ keepAlive: true, maxSockets: MAX_CONNECTIONS, timeout: idleTimeoutMs },
+    proxyEnv: { ...proxy },
+  });
 
   async function signedPath({ image, revision, path }: ImageObject): Promise<string> {
     const [signer] = keys();

@@ -12,6 +12,8 @@ export type ReceiveOptions = {
   readonly throttle: Throttle;
   /** Told the bytes as they arrive, before they are verified. */
   readonly onBytes: (count: number) => void;
+  /** Told of whatever the origin sent that is not what the manifest says. */
+  readonly onMismatch: () => void;
   /** Told why a connection or a chunk was not good; it is tried again. */
   readonly onRetry: (object: ImageObject, reason: string) => void;
   /** Without a byte for so long, the origin counts as unavailable. */
@@ -61,6 +63,7 @@ export function createReceiver({
   origin,
   throttle,
   onBytes,
+  onMismatch,
   onRetry,
   patienceMs = PATIENCE_MS,
   random = Math.random,
@@ -92,6 +95,7 @@ export function createReceiver({
       } catch (error) {
         if (signal.aborted) throw new ImageError("closed", "nobody waits for it any more");
         const given = asImageError(error);
+        if (given.code === "rejected") onMismatch();
         if (given.code === "rejected" && ++refusals > 1) throw given;
         const isLate = performance.now() - progressAt >= patienceMs;
         if (given.code === "gone" || isLate) throw given;
@@ -145,6 +149,7 @@ export function createReceiver({
         for await (const received of gather(object, next, end, signal)) {
           if ((await hashOf(received.bytes)) !== hashes[received.chunk]) {
             const reason = `chunk ${received.chunk} is not what the manifest says`;
+            onMismatch();
             if (isSecondTry) throw new ImageError("rejected", reason);
             isSecondTry = true;
             onRetry(object, reason);
@@ -170,6 +175,7 @@ export function createReceiver({
         const found = whole.digest("hex");
         if (found === object.sha256) return hashes;
         const reason = `the origin's file has the hash ${found}, not ${object.sha256}`;
+        onMismatch();
         if (isSecondTry) throw new ImageError("rejected", reason);
         onRetry(object, reason);
       }

@@ -7,6 +7,7 @@ import type { RelayConfig } from "../config/model.ts";
 import type { ControlPlaneClient } from "../control-plane/client.ts";
 import type { RelayCredentials } from "../control-plane/credentials.ts";
 import type { StateSync } from "../control-plane/state-sync.ts";
+import type { ProxyEnvironment } from "../net/proxy-environment.ts";
 import { createGrants } from "./grants.ts";
 import { createImageCache, type ImageCache } from "./image-cache.ts";
 import { createManifests } from "./manifests.ts";
@@ -23,13 +24,14 @@ export type StartImageCacheOptions = {
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  readonly proxy?: ProxyEnvironment;
 };
 
 const NO_KEYS: readonly RelayImageKey[] = [];
 
 /** Starts the image cache of a relay with the site's keys, and fetches what its orders will need. */
 export async function startImageCache(options: StartImageCacheOptions): Promise<ImageCache> {
-  const { config, credentials, client, sync, onEvent, log, now = Date.now } = options;
+  const { config, credentials, client, sync, onEvent, log, now = Date.now, proxy } = options;
   const { credential, siteId } = credentials;
   const keys = (): readonly RelayImageKey[] => sync.current()?.imageKeys ?? NO_KEYS;
   const cache = await createImageCache({
@@ -40,6 +42,7 @@ export async function startImageCache(options: StartImageCacheOptions): Promise<
     origin: createOrigin({
       ...{ url: config.controlPlane.url, credential, siteId, keys, now },
       onRevision: (revision) => sync.noteRevision(revision),
+      ...(proxy !== undefined && { proxy }),
     }),
     onEvent,
     log,

@@ -9,21 +9,30 @@ export type Path = readonly (string | number)[];
 
 /** Keys by the path of their map, list positions written `[]`: what `closestKey` may suggest. */
 const KNOWN_KEYS: Record<string, readonly string[]> = {
-  "": ["controlPlane", "stateDir", "interfaces", "tftp", "http", "bootFiles", "cache", "mirrors", "log"],
+  "": [
+    "controlPlane",
+    "stateDir",
+    "interfaces",
+    "tftp",
+    "http",
+    "admin",
+    "bootFiles",
+    "cache",
+    "mirrors",
+    "log",
+  ],
   controlPlane: ["url", "decisionSeconds"],
   "interfaces[]": ["name", "dhcp"],
   "interfaces[].dhcp": DHCP_KEYS,
   "interfaces[].dhcp.subnets[]": SUBNET_KEYS,
   tftp: ["root", "port"],
   http: ["port", "maxRate", "maxRatePerClient"],
+  admin: ["address", "port"],
   bootFiles: FIRMWARE_CLASSES,
   cache: ["maxBytes", "maxRate", "prefetch"],
   "mirrors.*": ["upstream", "redirects"],
   log: ["level", "format"],
 };
-
-/** What the design names and this version does not have: said so, instead of "unknown". */
-const NOT_IN_THIS_VERSION = new Set(["admin", "http.admin"]);
 
 const TYPE_WORDS: Record<string, string> = {
   string: "text",
@@ -100,8 +109,6 @@ function describeUnknownKey(path: Path, data: unknown): string {
     .replaceAll(/\[\d+\]/g, "[]")
     .replace(/^mirrors\.[^.]+$/, "mirrors.*");
   const key = String(path.at(-1));
-  const full = place === "" ? key : `${place}.${key}`;
-  if (NOT_IN_THIS_VERSION.has(full)) return "is not in this version of pxedge; take it out";
   if (place === "interfaces[].dhcp" && KNOWN_KEYS[place]!.includes(key)) {
     return `has no meaning with mode: ${String(valueAt(data, [...path.slice(0, -1), "mode"]))}; take it out`;
   }

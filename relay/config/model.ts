@@ -1,3 +1,4 @@
+import type { Ipv4 } from "../../core/addresses.ts";
 import type { DhcpOption } from "../../core/dhcp-packet/index.ts";
 import type { BootFiles, FirmwareClass } from "../../core/relay-protocol/state.ts";
 
@@ -14,6 +15,8 @@ export type RelayConfig = {
   readonly interfaces: readonly InterfaceConfig[];
   readonly tftp: { readonly root: string; readonly port: number };
   readonly http: HttpConfig;
+  /** Where metrics, health and status are told; to this host alone unless another address is given. */
+  readonly admin: { readonly address: Ipv4; readonly port: number };
   readonly bootFiles: Required<BootFiles> & Record<FirmwareClass, readonly string[]>;
   readonly cache: CacheConfig;
   /** Package mirrors by the name under `/mirror/`. */

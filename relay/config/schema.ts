@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { BOOT_FILE_NAME, BOOT_FILE_NAME_RULE } from "../../core/pxe/boot-file-name.ts";
 import { FIRMWARE_CLASSES } from "../../core/relay-protocol/state.ts";
+import { ipv4 } from "./addresses-schema.ts";
 import { byteSize } from "./byte-size.ts";
 import { byteRate } from "./byte-rate.ts";
 import { completeDhcp, dhcp, port } from "./dhcp-schema.ts";
@@ -113,6 +114,7 @@ export const relayConfigSchema = z.strictObject({
       maxRatePerClient: byteRate.nullable().default(null),
     })
     .prefault({}),
+  admin: z.strictObject({ address: ipv4.default("127.0.0.1"), port: port.default(9180) }).prefault({}),
   bootFiles: bootFiles.prefault({}),
   cache: z
     .strictObject({

@@ -3,6 +3,7 @@ import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
 import type { RelayImageManifest } from "../../core/relay-protocol/image-manifest.ts";
 import type { RelayState } from "../../core/relay-protocol/state.ts";
 import { describeFailure, readAnswerText } from "./answer.ts";
+import type { Contact } from "./contact.ts";
 import { eventsAnswerSchema, imageManifestSchema, relayStateSchema, type EventsAnswer } from "./schema.ts";
 
 /**
@@ -36,6 +37,8 @@ export type ControlPlaneClientOptions = {
   readonly timeoutMs?: number;
   /** Told the site's state revision that an answer carries. */
   readonly onRevision?: (revision: string) => void;
+  /** Told how each exchange went. */
+  readonly contact?: Pick<Contact, "answered" | "failed">;
 };
 
 type Parsed<T> = { readonly success: true; readonly data: T } | { readonly success: false };
@@ -47,6 +50,7 @@ export function createControlPlaneClient({
   fetch = globalThis.fetch,
   timeoutMs = 30_000,
   onRevision,
+  contact,
 }: ControlPlaneClientOptions): ControlPlaneClient {
   async function request<T>(
     path: string,
@@ -55,6 +59,7 @@ export function createControlPlaneClient({
     signal: AbortSignal | undefined,
   ): Promise<Outcome<T>> {
     const timeout = AbortSignal.timeout(timeoutMs);
+    const askedAt = performance.now();
     try {
       const response = await fetch(url + path, {
         ...init,
@@ -63,12 +68,20 @@ export function createControlPlaneClient({
         redirect: "manual",
         signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
       });
+      const tookMs = performance.now() - askedAt;
       const text = await readAnswerText(response);
       const revision = response.headers.get(RELAY_HEADER.STATE);
       if (response.ok && revision !== null) onRevision?.(revision);
-      return outcomeOf(response.status, text, parse);
+      const outcome = outcomeOf(response.status, text, parse);
+      // Whatever else answers in its place has no state to tell of.
+      if (outcome.kind === "unreachable" || (outcome.kind === "bad-answer" && revision === null)) {
+        contact?.failed(outcome.reason);
+      } else contact?.answered({ status: response.status, tookMs, date: response.headers.get("date") });
+      return outcome;
     } catch (error) {
-      return { kind: "unreachable", reason: describeFailure(error) };
+      const reason = describeFailure(error);
+      if (signal?.aborted !== true) contact?.failed(reason);
+      return { kind: "unreachable", reason };
     }
   }
 

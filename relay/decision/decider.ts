@@ -36,8 +36,8 @@ export type Decider = {
 export type DeciderOptions = {
   readonly upstream: Pick<Upstream, "ask">;
   readonly lastGood: LastGood;
-  /** How long a machine waits for its script at most. */
-  readonly budgetMs: number;
+  /** How long a machine waits for its script at most, as it is configured just now. */
+  readonly budgetMs: () => number;
   readonly bootWaitSeconds: BootWait;
   /** When the control plane answered anything last; `performance.now()` time. */
   readonly lastAnswerAt: () => number;
@@ -62,8 +62,6 @@ export function createDecider(options: DeciderOptions): Decider {
   const { upstream, lastGood, budgetMs, bootWaitSeconds, lastAnswerAt, onEvent, log } = options;
   const { random = Math.random, probe } = options;
   const flights = createFlights({ maxFlights: MAX_FLIGHTS, keepMs: KEEP_MS });
-  const tryMs = TRY_BUDGETS.map((budgets) => budgets * budgetMs);
-  const totalMs = tryMs.reduce((sum, ms) => sum + ms);
 
   /** Asks, and learns from the answer, whether the machine still waits for it or not. */
   async function ask(
@@ -72,6 +70,8 @@ export function createDecider(options: DeciderOptions): Decider {
     onTrouble: (trouble: Trouble) => void,
   ): Promise<PatientOutcome> {
     const { headers, observation } = request;
+    const tryMs = TRY_BUDGETS.map((budgets) => budgets * budgetMs());
+    const totalMs = tryMs.reduce((sum, ms) => sum + ms);
     const question = { method: "GET", target: parsed.asked, headers, observation };
     const patience = { totalMs, tryMs, pauseMs: FIRST_PAUSE_MS, random, onTrouble };
     const outcome = await askPatiently(upstream, question, patience);
@@ -124,7 +124,7 @@ export function createDecider(options: DeciderOptions): Decider {
         reason: "too many machines ask at once",
       };
     }
-    const outcome = await waitFor(flight, budgetMs * WAIT_SHARE, request.signal, probe);
+    const outcome = await waitFor(flight, budgetMs() * WAIT_SHARE, request.signal, probe);
     if (outcome?.kind === "answered") return { kind: "decided", reply: outcome.reply };
     const why = outcome?.trouble ?? flight.trouble() ?? { kind: "silent", reason: "no answer in time" };
     return substitute(request, parsed, why, startedAt);

@@ -1,5 +1,13 @@
 import { formatMac } from "../../core/addresses.ts";
-import { decode, DecodeError, type DhcpPacket, encode } from "../../core/dhcp-packet/index.ts";
+import {
+  decode,
+  DecodeError,
+  type DhcpPacket,
+  encode,
+  getU8,
+  MESSAGE_TYPE,
+  OPTION,
+} from "../../core/dhcp-packet/index.ts";
 import type { EventDetail, EventSink } from "../../core/relay-protocol/events.ts";
 import type { LeaseStore } from "../leases/lease-store.ts";
 import { EventBudget } from "./event-budget.ts";
@@ -35,6 +43,10 @@ const MAX_DATAGRAM_BYTES = 65_536;
 /** Decisions that wait for the disk; with more than this nothing else is decided until it has them. */
 const MAX_UNCOMMITTED = 4096;
 const MAX_ACKNOWLEDGED_A_TURN = 64;
+
+const TYPE_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(MESSAGE_TYPE).map(([name, type]) => [type, name.toLowerCase()]),
+);
 
 type Decided = readonly [Arrival, Outcome];
 
@@ -159,6 +171,8 @@ export class Exchange {
     const { stats, handle, leases } = this.#options;
     const packet = this.#readRequest(arrival.bytes);
     if (packet === undefined) return undefined;
+    const type = TYPE_NAMES.get(getU8(packet, OPTION.MESSAGE_TYPE) ?? 0) ?? "other";
+    stats.receivedByType.set(type, (stats.receivedByType.get(type) ?? 0) + 1);
     const outcome = handle(packet, arrival);
     // Shown to the next packet of this turn already.
     for (const change of outcome.changes) leases.stage(change);
@@ -201,7 +215,7 @@ export class Exchange {
     const { event } = outcome;
     if (outcome.kind === "reply" && !this.#send(arrival, outcome)) return;
     if (event === null) return;
-    stats[event.name as Exclude<keyof DhcpServerStats, "ignoredByReason">] += 1;
+    stats[event.name as Exclude<keyof DhcpServerStats, "ignoredByReason" | "receivedByType">] += 1;
     if (!arrival.known && !this.#budget.take(now())) {
       stats.untold += 1;
       return;

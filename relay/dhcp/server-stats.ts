@@ -1,6 +1,8 @@
 /** Counters since the start. */
 export type DhcpServerStats = {
   received: number;
+  /** Of the requests that could be read: how many of each message type, e.g. `discover`; `other` for the rest. */
+  readonly receivedByType: Map<string, number>;
   /** No DHCP request at all: dropped before anything is made of it. */
   malformed: number;
   /** Dropped unread: more came than could be answered. */
@@ -25,6 +27,7 @@ export type DhcpServerStats = {
 export function noStats(): DhcpServerStats {
   return {
     received: 0,
+    receivedByType: new Map(),
     malformed: 0,
     overflowed: 0,
     offered: 0,

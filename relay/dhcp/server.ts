@@ -38,6 +38,8 @@ export type DhcpServerOptions = {
   readonly log: DhcpLog;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Counted on, so that a server that is started anew goes on where the last one was. */
+  readonly stats?: DhcpServerStats;
 };
 
 export type DhcpServer = {
@@ -81,7 +83,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     throw new DhcpConfigError("networks-contradict", config.problems.join("\n"));
   }
   const device = info.name;
-  const stats = noStats();
+  const stats = options.stats ?? noStats();
   const role = config.mode === "server" ? serverRole(options, config, stats) : proxyRole(options, config);
   const ownHardware = canProbe(info.mac) ? macBytes(info.mac) : undefined;
   const exchange = new Exchange({

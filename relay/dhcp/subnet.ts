@@ -32,6 +32,8 @@ export type Subnet = {
   readonly local: boolean;
   /** The ranges without what is excluded, in the order of their giving. */
   readonly segments: readonly Segment[];
+  /** How many addresses those hold. */
+  readonly size: number;
   /** The network's configuration for its clients, by code, in the order for one that does not say. */
   readonly options: ReadonlyMap<number, DhcpOption>;
   /** How long a lease lasts, and when to renew and to rebind it. */
@@ -97,6 +99,7 @@ function describe(
     broadcast: formatIpv4(last),
     local,
     segments,
+    size: segments.reduce((sum, { first, last }) => sum + last - first + 1, 0),
     options: optionsOf(settings, formatIpv4(mask), formatIpv4(last)),
     times: timesOf(settings.leaseSeconds),
     contains: (address) => within(address) !== undefined,

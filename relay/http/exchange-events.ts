@@ -9,7 +9,7 @@ import { redactTarget } from "./redact.ts";
 const MAX_REASON_LENGTH = 300;
 
 /** A request and how it ended. */
-type FinishedExchange = {
+export type FinishedExchange = {
   readonly method: string;
   /** As received: it is redacted here. */
   readonly target: string;

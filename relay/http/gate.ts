@@ -25,6 +25,11 @@ export class Gate {
     this.#limits = limits;
   }
 
+  /** Requests under way. */
+  get inside(): Readonly<Record<Priority, number>> {
+    return this.#total;
+  }
+
   /** Lets a request in if there is room; what is returned lets it out again, once. */
   enter(priority: Priority, client: Ipv4): (() => void) | undefined {
     const { total, perClient } = this.#limits[priority];

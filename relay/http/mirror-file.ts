@@ -12,17 +12,19 @@ import { sendBytes } from "./send-bytes.ts";
 
 export type MirrorFileOptions = {
   readonly mirror: Mirror;
-  readonly mirrors: Readonly<Record<string, MirrorConfig>>;
+  /** As they are configured just now. */
+  readonly mirrors: () => Readonly<Record<string, MirrorConfig>>;
   readonly pacer: Pacer;
 };
 
 /** Serves `/mirror/NAME/…` from the package mirror of that name. */
 export async function serveMirrorFile(
-  { mirror, mirrors, pacer }: MirrorFileOptions,
+  { mirror, mirrors: configured, pacer }: MirrorFileOptions,
   target: string,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Answer> {
+  const mirrors = configured();
   const [, name, path] = /^\/mirror\/([^/?]+)(\/.*)$/.exec(target) ?? [];
   if (name === undefined || path === undefined || !Object.hasOwn(mirrors, name)) {
     return sendText(response, 404, "not found\n");

@@ -1,11 +1,15 @@
 import type { Ipv4 } from "../../core/addresses.ts";
 import { TokenBucket } from "../token-bucket.ts";
 
-export type PacerOptions = {
-  /** Of all clients together; `null`: as fast as it goes. */
+/** How fast bytes may leave, a second; `null`: as fast as it goes. */
+export type PacerRates = {
+  /** Of all clients together. */
   readonly bytesPerSecond: number | null;
   /** Of each client. */
   readonly bytesPerSecondPerClient: number | null;
+};
+
+export type PacerOptions = PacerRates & {
   /** Milliseconds, of any epoch; never back. */
   readonly now: () => number;
 };
@@ -20,6 +24,8 @@ export type Pacer = {
    * @param isWanted asked again at its turn: nothing is spent on who has left
    */
   take(client: Ipv4, bytes: number, isWanted: () => boolean): Promise<void>;
+  /** Goes by other rates from now on, for those who wait as well. */
+  setRates(rates: PacerRates): void;
 };
 
 /** A twentieth of a second's worth of the rate, but no crumbs. */
@@ -31,14 +37,15 @@ type Waiting = {
   readonly isWanted: () => boolean;
   readonly proceed: () => void;
 };
-type Client = { readonly bucket: TokenBucket | null; readonly queue: Waiting[] };
+type Client = { bucket: TokenBucket | null; readonly queue: Waiting[] };
 
 /**
  * Creates a pacer. Clients take turns, however many connections each has, and
  * one that has its own rate used up does not hold up the others.
  */
-export function createPacer({ bytesPerSecond, bytesPerSecondPerClient, now }: PacerOptions): Pacer {
-  const all = bytesPerSecond === null ? null : new TokenBucket(bytesPerSecond, now());
+export function createPacer({ now, ...initial }: PacerOptions): Pacer {
+  let rates: PacerRates = initial;
+  let all = bucketOf(rates.bytesPerSecond);
   /** Those who wait or have used some of their rate; the next in turn is the first. */
   const clients = new Map<Ipv4, Client>();
   let timer: NodeJS.Timeout | undefined;
@@ -46,8 +53,7 @@ export function createPacer({ bytesPerSecond, bytesPerSecondPerClient, now }: Pa
   function enter(address: Ipv4): Client {
     const known = clients.get(address);
     if (known !== undefined) return known;
-    const bucket = bytesPerSecondPerClient === null ? null : new TokenBucket(bytesPerSecondPerClient, now());
-    const client = { bucket, queue: [] };
+    const client = { bucket: bucketOf(rates.bytesPerSecondPerClient), queue: [] };
     clients.set(address, client);
     return client;
   }
@@ -78,11 +84,26 @@ export function createPacer({ bytesPerSecond, bytesPerSecondPerClient, now }: Pa
     if (soonest < Infinity) timer = setTimeout(proceed, soonest).unref();
   }
 
-  const slowest = Math.min(bytesPerSecond ?? Infinity, bytesPerSecondPerClient ?? Infinity);
+  function bucketOf(bytesPerSecond: number | null): TokenBucket | null {
+    return bytesPerSecond === null ? null : new TokenBucket(bytesPerSecond, now());
+  }
+
+  function slowest(): number {
+    return Math.min(rates.bytesPerSecond ?? Infinity, rates.bytesPerSecondPerClient ?? Infinity);
+  }
+
   return {
-    pieceBytes: Math.max(LEAST_PIECE_BYTES, Math.floor(slowest / PIECES_PER_SECOND)),
+    get pieceBytes() {
+      return Math.max(LEAST_PIECE_BYTES, Math.floor(slowest() / PIECES_PER_SECOND));
+    },
+    setRates(next) {
+      rates = next;
+      all = bucketOf(rates.bytesPerSecond);
+      for (const client of clients.values()) client.bucket = bucketOf(rates.bytesPerSecondPerClient);
+      proceed();
+    },
     async take(address, bytes, isWanted) {
-      if (slowest === Infinity) return;
+      if (slowest() === Infinity) return;
       const { promise, resolve } = Promise.withResolvers<void>();
       enter(address).queue.push({ bytes, isWanted, proceed: resolve });
       proceed();

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 
 import type { Ipv4 } from "../../core/addresses.ts";
 import { NetError } from "../net/errors.ts";
+import { aborted } from "../stop-stack.ts";
 import { limitConnections, type ConnectionLimits } from "./connections.ts";
 import { createEventSampler } from "./event-sampler.ts";
 import type { HandleRequest } from "./handle-request.ts";
@@ -16,8 +17,13 @@ export type HttpListener = { readonly interface: string; readonly address: Ipv4;
 export type HttpServer = {
   /** With the port that the kernel gave where 0 was asked for. */
   readonly listener: HttpListener;
-  /** Takes no more requests, lets those under way finish for a while, then cuts them. */
-  stop(): Promise<void>;
+  /**
+   * Takes no more connections, lets requests under way finish until `cut`
+   * aborts, then cuts them.
+   *
+   * @param cut after two seconds by default
+   */
+  stop(cut?: AbortSignal): Promise<void>;
 };
 
 /** What keeps slow and greedy clients from holding up the others. */
@@ -40,6 +46,7 @@ const DEFAULT_LIMITS: HttpServerLimits = {
 const KEEP_ALIVE_MS = 15_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 const STOP_GRACE_MS = 2000;
+const TIDY_MS = 50;
 
 /**
  * Listens on the given address and on no other.
@@ -56,7 +63,10 @@ export async function startHttpServer(
   const port = await listen(server, listener);
   // Accepting can fail (no more descriptors); that must not end the process.
   server.on("error", (error) => log.error({ err: error }, "cannot accept a connection"));
-  return { listener: { ...listener, port }, stop: () => stopServer(server) };
+  return {
+    listener: { ...listener, port },
+    stop: (cut = AbortSignal.timeout(STOP_GRACE_MS)) => stopServer(server, cut),
+  };
 }
 
 function configureServer(
@@ -153,10 +163,13 @@ function listenError(error: NodeJS.ErrnoException, name: string, address: Ipv4, 
   }
 }
 
-async function stopServer(server: Server): Promise<void> {
+async function stopServer(server: Server, cut: AbortSignal): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // What a client keeps for its next request is closed as soon as the last one is done.
+  const tidying = setInterval(() => server.closeIdleConnections(), TIDY_MS);
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS);
+  await Promise.race([closed, aborted(cut)]);
+  clearInterval(tidying);
+  server.closeAllConnections();
   await closed;
-  clearTimeout(timer);
 }

@@ -4,6 +4,8 @@ import type { LookupFunction } from "node:net";
 import { urlToHttpOptions } from "node:url";
 
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
+import type { Contact } from "../control-plane/contact.ts";
+import type { ProxyEnvironment } from "../net/proxy-environment.ts";
 import { upstreamHeaders, type Observation } from "./headers.ts";
 import { exchangeWhole, isAnswer, type Reply } from "./whole-reply.ts";
 
@@ -13,9 +15,10 @@ export type UpstreamOptions = {
   readonly credential: string;
   /** Told the site's state revision that an answer carries. */
   readonly onRevision: (revision: string) => void;
-  /** Told of each answer that is one: the WAN works, and so does the control plane. */
-  readonly onAnswer?: () => void;
+  /** Told how each exchange went. */
+  readonly contact?: Pick<Contact, "answered" | "failed">;
   readonly lookup?: LookupFunction;
+  readonly proxy?: ProxyEnvironment;
 };
 
 /** What a machine asks, in full. */
@@ -45,12 +48,14 @@ export type AskLimits = {
 };
 
 /** Creates the way to the control plane, with connections of its own: no image keeps a script waiting. */
-export function createUpstream({ url, credential, onRevision, onAnswer, lookup }: UpstreamOptions): Upstream {
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const { url, credential, onRevision, contact, lookup, proxy } = options;
   const { protocol, hostname, port } = urlToHttpOptions(new URL(url));
   const module = protocol === "https:" ? https : http;
-  const pooled = new module.Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64 });
+  const proxyEnv = { ...proxy };
+  const pooled = new module.Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64, proxyEnv });
   /** A pooled connection may be closed by the time it is used. */
-  const fresh = new module.Agent({ keepAlive: false });
+  const fresh = new module.Agent({ keepAlive: false, proxyEnv });
 
   function open(
     { method, target, headers, body, observation, eventId }: Question,
@@ -72,24 +77,29 @@ export function createUpstream({ url, credential, onRevision, onAnswer, lookup }
     });
   }
 
-  function noteAnswer({ statusCode, headers }: http.IncomingMessage): void {
-    if (isAnswer(statusCode!)) onAnswer?.();
+  function noteAnswer({ statusCode, headers }: http.IncomingMessage, askedAt: number): void {
+    const status = statusCode!;
+    const answer = { status, tookMs: performance.now() - askedAt, date: headers.date ?? null };
+    if (isAnswer(status) || status === 401) contact?.answered(answer);
+    else contact?.failed(`the control plane answered ${status}`);
     const revision = headers[RELAY_HEADER.STATE];
     if (typeof revision === "string") onRevision(revision);
   }
 
   return {
     async ask(question, { timeoutMs, signal }) {
+      const askedAt = performance.now();
       const reply = await exchangeWhole((agent) => open(question, agent), {
         pooled,
         fresh,
         body: question.body,
         timeoutMs,
         signal,
-        onAnswer: noteAnswer,
+        onAnswer: (answer) => noteAnswer(answer, askedAt),
       });
       // The others that wait in the pool may be as dead as the one that did not answer.
       if (reply.kind === "unreachable") closeIdle(pooled);
+      if (reply.kind !== "answered" && signal?.aborted !== true) contact?.failed(reply.reason);
       return reply;
     },
     close() {

@@ -86,6 +86,11 @@ export class JournalStore {
     return this.#count;
   }
 
+  /** Characters of their JSON. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Whether callbacks wait that were acknowledged here. */
   get hasCallbacks(): boolean {
     return this.#hasOf.get(IMPORTANCE.CALLBACK) !== undefined;

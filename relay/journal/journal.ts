@@ -61,10 +61,25 @@ export type Journal = {
   hasCallbacks(): boolean;
   /** Takes a callback; resolves once it would survive a power cut. @throws when it cannot be written */
   recordCallback(callback: HeardCallback): Promise<void>;
+  stats(): JournalStats;
   /** Writes what is in memory, then delivers until the queue is empty or a delivery fails. */
   flush(): Promise<void>;
   /** Writes what is in memory and closes; what is undelivered waits for the next start. */
   stop(): Promise<void>;
+};
+
+/** What waits now, and counters since the start. */
+export type JournalStats = {
+  /** Events that the control plane does not have yet. */
+  readonly waiting: number;
+  readonly waitingBytes: number;
+  readonly delivered: number;
+  /** Delivered and not wanted, one by one or as a whole. */
+  readonly rejected: number;
+  /** Given up because the journal was full. */
+  readonly dropped: number;
+  /** The disk does not take events: they wait in memory. */
+  readonly diskFailed: boolean;
 };
 
 /** A day without the WAN in which 200 machines boot ten times each stays well below both. */
@@ -107,6 +122,7 @@ export function createJournal({
   let failures = 0;
   let batchSize = MAX_EVENTS_PER_POST;
   let diskFailed = false;
+  const counters = { delivered: 0, rejected: 0, dropped: 0 };
 
   if (store.count > 0) schedule(0);
 
@@ -143,6 +159,7 @@ export function createJournal({
       const dropped = store.append([...pending, ...callbacks.map(({ event }) => event)], durable);
       pending = [];
       diskFailed = false;
+      counters.dropped += dropped;
       if (dropped > 0) logDropped(dropped);
     } catch (error) {
       // Whoever sent it is told, and will send it again.
@@ -157,7 +174,10 @@ export function createJournal({
   function keepInMemory(error: unknown): void {
     if (!diskFailed) log.error({ err: error, file }, "events cannot be written; they are kept in memory");
     diskFailed = true;
-    if (pending.length > maxEvents) pending = pending.slice(-maxEvents);
+    const surplus = pending.length - maxEvents;
+    if (surplus <= 0) return;
+    counters.dropped += surplus;
+    pending = pending.slice(surplus);
   }
 
   let droppedUntold = 0;
@@ -228,6 +248,8 @@ export function createJournal({
     if (stopping.signal.aborted && outcome.kind !== "delivered") return false;
     switch (outcome.kind) {
       case "delivered":
+        counters.delivered += batch.length - outcome.rejected.length;
+        counters.rejected += outcome.rejected.length;
         for (const { index, message } of outcome.rejected) {
           log.warn({ event: batch[index]?.event, message }, "the control plane did not want an event");
         }
@@ -254,6 +276,7 @@ export function createJournal({
       return;
     }
     log.error({ reason }, "an event was refused and is dropped");
+    counters.rejected += 1;
     store.deleteThrough(seq);
   }
 
@@ -261,6 +284,12 @@ export function createJournal({
     sink: take,
     hasCallbacks: () => waiting.length > 0 || store.hasCallbacks,
     recordCallback,
+    stats: () => ({
+      waiting: store.count + pending.length,
+      waitingBytes: store.bytes,
+      ...counters,
+      diskFailed,
+    }),
     async flush() {
       await running;
       await drain();

@@ -11,6 +11,10 @@ export class LeaseIndex {
   readonly #byPort = new Map<string, Set<Ipv4>>();
   readonly #quarantines = new Map<Ipv4, Quarantine>();
 
+  all(): Iterable<Lease> {
+    return this.#leases.values();
+  }
+
   byAddress(address: Ipv4): Lease | undefined {
     return this.#leases.get(address);
   }

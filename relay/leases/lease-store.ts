@@ -102,6 +102,16 @@ export class LeaseStore {
     return count;
   }
 
+  /** How many addresses are leased, by network. */
+  countBySubnet(): Map<string, number> {
+    const now = this.#now();
+    const counts = new Map<string, number>();
+    for (const lease of this.#index.all()) {
+      if (isLive(lease, now)) counts.set(lease.subnet, (counts.get(lease.subnet) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   /** Until when an address is not to be given out, in milliseconds since the epoch. */
   quarantinedUntil(address: Ipv4): number | undefined {
     return this.#index.quarantinedUntil(address);

@@ -58,11 +58,15 @@ export class EntryStore {
   readonly #use: StatementSync;
   readonly #delete: StatementSync;
   readonly #oldest: StatementSync;
+  #files = 0;
   #bytes = 0;
+  #evictions = 0;
+  #maxBytes: number;
 
   /** @throws what the file system or node:sqlite throws when the folder cannot be used */
   constructor(options: EntryStoreOptions) {
     this.#options = options;
+    this.#maxBytes = options.maxBytes;
     mkdirSync(join(options.folder, "bodies"), { recursive: true });
     this.#database = openDatabase({
       file: join(options.folder, "index.db"),
@@ -80,6 +84,16 @@ export class EntryStore {
     this.#delete = prepare("DELETE FROM entry WHERE id = ? RETURNING size");
     this.#oldest = prepare("SELECT id FROM entry ORDER BY used_at LIMIT 16");
     this.#reconcile();
+    this.#shrink();
+  }
+
+  get usage(): { readonly files: number; readonly bytes: number; readonly evictions: number } {
+    return { files: this.#files, bytes: this.#bytes, evictions: this.#evictions };
+  }
+
+  /** Keeps within another limit from now on. */
+  setMaxBytes(maxBytes: number): void {
+    this.#maxBytes = maxBytes;
     this.#shrink();
   }
 
@@ -115,6 +129,7 @@ export class EntryStore {
       if (other === text || index >= MAX_VARIANTS - 1) this.remove(old);
     }
     this.#put.run(id, key, text, JSON.stringify(policy.toObject()), sizeBytes, this.#options.now());
+    this.#files += 1;
     this.#bytes += sizeBytes + OVERHEAD_BYTES;
     this.#shrink();
   }
@@ -128,6 +143,7 @@ export class EntryStore {
   remove(id: string): void {
     const row = this.#delete.get(id) as { size: number } | undefined;
     if (row === undefined) return;
+    this.#files -= 1;
     this.#bytes -= row.size + OVERHEAD_BYTES;
     rmSync(this.bodyPath(id), { force: true });
   }
@@ -137,10 +153,14 @@ export class EntryStore {
   }
 
   #shrink(): void {
-    while (this.#bytes > this.#options.maxBytes) {
+    while (this.#bytes > this.#maxBytes) {
       const oldest = this.#oldest.all() as { id: string }[];
       if (oldest.length === 0) return;
-      for (const { id } of oldest) if (this.#bytes > this.#options.maxBytes) this.remove(id);
+      for (const { id } of oldest) {
+        if (this.#bytes <= this.#maxBytes) return;
+        this.#evictions += 1;
+        this.remove(id);
+      }
     }
   }
 
@@ -148,6 +168,7 @@ export class EntryStore {
     const rows = this.#database.prepare("SELECT id, size FROM entry").all() as { id: string; size: number }[];
     const known = new Set<string>();
     for (const { id, size } of rows) {
+      this.#files += 1;
       this.#bytes += size + OVERHEAD_BYTES;
       if (statSync(this.bodyPath(id), { throwIfNoEntry: false })?.size === size) known.add(id);
       else this.remove(id);

@@ -40,16 +40,27 @@ export type Mirror = {
     path: string,
     headers: IncomingHttpHeaders,
   ): Promise<MirrorOutcome>;
+  stats(): MirrorStats;
   /** Waits for nothing: what is on its way is dropped. */
   stop(): void;
 };
+
+/** How many requests came to what since the start, and what is on the disk now. */
+export type MirrorStats = {
+  readonly outcomes: Readonly<Record<MirrorResult, number>>;
+  readonly files: number;
+  readonly bytes: number;
+  readonly evictions: number;
+};
+
+export type MirrorResult = Extract<MirrorOutcome, { kind: "kept" }>["status"] | "passed" | "failed";
 
 export type MirrorOptions = {
   /** `undefined`: nothing can be kept. */
   readonly store: EntryStore | undefined;
   readonly origin: MirrorOrigin;
   /** Larger files are passed on without being kept. */
-  readonly maxFileBytes: number;
+  readonly maxFileBytes: () => number;
   readonly log: Pick<Logger, "warn">;
 };
 
@@ -74,6 +85,15 @@ export function createMirror({ store, origin, maxFileBytes, log }: MirrorOptions
   /** What turned out so while it came, without having said its length. */
   const tooLarge = new Set<string>();
   const stopping = new AbortController();
+  const outcomes: Record<MirrorResult, number> = {
+    ...{ hit: 0, stale: 0, revalidated: 0, missed: 0, replaced: 0 },
+    ...{ passed: 0, failed: 0 },
+  };
+
+  function count(outcome: MirrorOutcome): MirrorOutcome {
+    outcomes[outcome.kind === "kept" ? outcome.status : outcome.kind] += 1;
+    return outcome;
+  }
 
   async function fetchFrom(
     source: MirrorSource,
@@ -117,7 +137,7 @@ export function createMirror({ store, origin, maxFileBytes, log }: MirrorOptions
     if (known !== undefined) store?.remove(known.id);
     const announced = answer.headers["content-length"];
     const sizeBytes = announced === undefined ? undefined : Number(announced);
-    const isTooLarge = (sizeBytes ?? 0) > maxFileBytes || tooLarge.has(key);
+    const isTooLarge = (sizeBytes ?? 0) > maxFileBytes() || tooLarge.has(key);
     if (store === undefined || !isWorthKeeping(policy) || isTooLarge) {
       onDone();
       return { kind: "alone", answer };
@@ -154,7 +174,7 @@ export function createMirror({ store, origin, maxFileBytes, log }: MirrorOptions
   ): Promise<void> {
     try {
       for await (const chunk of answer as AsyncIterable<Buffer>) {
-        if (body.receivedBytes + chunk.length > maxFileBytes) {
+        if (body.receivedBytes + chunk.length > maxFileBytes()) {
           onTooLarge();
           throw new Error("the file is too large to be kept");
         }
@@ -259,11 +279,12 @@ export function createMirror({ store, origin, maxFileBytes, log }: MirrorOptions
   return {
     async get(mirror, path, headers) {
       try {
-        return await get(mirror, path, headers);
+        return count(await get(mirror, path, headers));
       } catch (error) {
-        return { kind: "failed", status: 502, reason: (error as Error).message };
+        return count({ kind: "failed", status: 502, reason: (error as Error).message });
       }
     },
+    stats: () => ({ outcomes, ...(store?.usage ?? { files: 0, bytes: 0, evictions: 0 }) }),
     stop() {
       stopping.abort();
       origin.close();

@@ -29,17 +29,40 @@ export function shareDisk({ cache, mirrors }: Pick<RelayConfig, "cache" | "mirro
   return { images: cache.maxBytes - share, mirrors: share };
 }
 
+/** The package mirrors' cache, whose room may change. */
+export type StartedMirror = Mirror & {
+  /** Keeps within so many bytes from now on; what is under way goes on. */
+  setMaxBytes(maxBytes: number): void;
+};
+
 /** Starts the cache of the package mirrors. A folder that cannot be used is logged, and done without. */
-export function startMirror({ stateDir, maxBytes, lookup, log }: StartMirrorOptions): Mirror {
-  const store = maxBytes === 0 ? undefined : openStore(join(stateDir, "mirror"), maxBytes, log);
-  const mirror = createMirror({
-    store,
-    origin: createMirrorOrigin({ lookup }),
-    maxFileBytes: maxBytes * LARGEST_FILE_SHARE,
-    log,
-  });
+export function startMirror({ stateDir, maxBytes, lookup, log }: StartMirrorOptions): StartedMirror {
+  const origin = createMirrorOrigin({ lookup });
+  let room = maxBytes;
+  let store = open();
+  let mirror = create();
+
+  /** Nothing is made on the disk before there is a mirror. */
+  function open(): EntryStore | undefined {
+    return room === 0 ? undefined : openStore(join(stateDir, "mirror"), room, log);
+  }
+
+  function create(): Mirror {
+    return createMirror({ store, origin, maxFileBytes: () => room * LARGEST_FILE_SHARE, log });
+  }
+
   return {
+    setMaxBytes(next) {
+      room = next;
+      if (store !== undefined) {
+        store.setMaxBytes(room);
+        return;
+      }
+      store = open();
+      if (store !== undefined) mirror = create();
+    },
     get: (source, path, headers) => mirror.get(source, path, headers),
+    stats: () => mirror.stats(),
     stop() {
       mirror.stop();
       store?.close();

@@ -4,9 +4,11 @@ import type { EventDetail, EventSink } from "../../core/relay-protocol/events.ts
 import { encode } from "../../core/tftp-packet/encode.ts";
 import { OPCODE, type TftpRequest } from "../../core/tftp-packet/packet.ts";
 import { createFileRoot } from "../boot-files/file-root.ts";
+import { aborted } from "../stop-stack.ts";
 import { createBudget } from "./budget.ts";
 import { createClientTransfers } from "./client-transfers.ts";
 import { createFileStore, withFallback, type ContentStore } from "./content-store.ts";
+import { noTftpCounts, type TftpCounts } from "./counts.ts";
 import { decodeOrUndefined } from "./datagram.ts";
 import { bindError, TftpError } from "./errors.ts";
 import { DEFAULT_TFTP_LIMITS, patienceUnheardMs, type TftpLimits } from "./limits.ts";
@@ -43,24 +45,15 @@ export type TftpServerOptions = {
   readonly isServed: (ip: Ipv4) => boolean;
   readonly log: TftpLog;
   readonly limits?: Partial<TftpLimits>;
+  /** Counted on, so that a server that is started anew goes on where the last one was. */
+  readonly counts?: TftpCounts;
+  /** Told how long each transfer of a whole file took. */
+  readonly onSent?: (seconds: number) => void;
 };
 
-/** Counts since the start. */
-type TftpStats = {
+type TftpStats = Readonly<TftpCounts> & {
   /** Transfers running now. */
   readonly active: number;
-  readonly sent: number;
-  readonly probed: number;
-  readonly failed: number;
-  readonly refused: number;
-  /** Requests dropped because too many transfers were running. */
-  readonly limited: number;
-  /** Datagrams that were no request, or no TFTP, or from where nobody is served. */
-  readonly ignored: number;
-  /** Bytes of files that clients acknowledged. */
-  readonly bytes: number;
-  /** Blocks sent again. */
-  readonly resent: number;
 };
 
 /** What a started server has. */
@@ -73,8 +66,14 @@ type Service = {
 export type TftpServer = {
   /** @throws TftpError with a sentence that says what to do */
   start(): Promise<{ readonly port: number }>;
-  /** Ends every transfer and closes every socket. */
-  stop(): Promise<void>;
+  /**
+   * Takes no more requests, lets transfers go on until `cut` aborts, then ends
+   * them and closes every socket. Who asks meanwhile hears nothing, so that it
+   * asks again, and finds the next relay.
+   *
+   * @param cut at once by default
+   */
+  stop(cut?: AbortSignal): Promise<void>;
   stats(): TftpStats;
 };
 
@@ -93,8 +92,9 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
   const running = new Set<Promise<void>>();
   const ofClients = createClientTransfers(patienceUnheardMs(limits));
   const tellable = createBudget(REFUSALS_TOLD_PER_MINUTE, 60_000);
-  const counts = { sent: 0, probed: 0, failed: 0, refused: 0, limited: 0, ignored: 0, bytes: 0, resent: 0 };
+  const counts = options.counts ?? noTftpCounts();
   let current: Service | undefined;
+  let isDraining = false;
 
   function receive(service: Service, datagram: Uint8Array, from: RemoteInfo): void {
     if (!options.isServed(from.address)) {
@@ -117,6 +117,10 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       if (known.repeated(datagram) === "same") return;
       known.abandon("the client asked anew from the same port");
       sessions.delete(key);
+    }
+    if (isDraining) {
+      counts.ignored++;
+      return;
     }
     const ofClient = ofClients.count(peer.address);
     if (
@@ -168,6 +172,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
         break;
       case "sent":
         tell("sent", peer, { file, ...statistics(end) });
+        options.onSent?.(end.durationMs / 1000);
         break;
       case "failed":
         tell("failed", peer, { file, reason: end.reason, ...statistics(end) });
@@ -206,6 +211,7 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       const socket = await openListeningSocket(address, port);
       const service: Service = { socket, store, sockets: createTransferSockets(address) };
       current = service;
+      isDraining = false;
       socket.on("message", (datagram, from) => {
         try {
           receive(service, datagram, from);
@@ -217,7 +223,9 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       socket.on("error", (error) => log.error({ err: error }, "tftp: the socket failed"));
       return { port: socket.address().port };
     },
-    async stop() {
+    async stop(cut = AbortSignal.abort()) {
+      isDraining = true;
+      while (running.size > 0 && !cut.aborted) await Promise.race([aborted(cut), ...running]);
       const service = current;
       current = undefined;
       service?.socket.close();

@@ -44,9 +44,11 @@ beforeEach(() => {
         done.push(failure === undefined ? `start ${index}` : `fail ${index}`);
         if (failure !== undefined) throw failure;
       },
+      endDhcp: async () => void done.push(`end DHCP ${index}`),
       stop: async () => void done.push(`stop ${index}`),
       http: { interface: "eth1", address, port: 8080 },
       subnets: [],
+      transfers: 0,
     }),
     onServed: () => void (served += 1),
     log: pino(
@@ -57,7 +59,7 @@ beforeEach(() => {
   });
 });
 afterEach(async () => {
-  await kept.stop();
+  await kept.stop(AbortSignal.abort());
   vi.useRealTimers();
 });
 
@@ -68,7 +70,7 @@ describe("an interface", () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(done).toEqual(["start 7"]);
     expect(served).toBe(1);
-    await kept.stop();
+    await kept.stop(AbortSignal.abort());
     await vi.advanceTimersByTimeAsync(60_000);
     expect(done).toEqual(["start 7", "stop 7"]);
   });

@@ -1,72 +1,21 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { encode } from "../../core/dhcp-packet/index.ts";
-import type { RelayState } from "../../core/relay-protocol/state.ts";
 import { createBootFileAvailability } from "../../relay/boot-file-availability.ts";
 import { openFileRoot } from "../../relay/boot-files/file-root.ts";
-import { parseRelayConfig } from "../../relay/config/parse.ts";
 import type { RelayConfig } from "../../relay/config/model.ts";
-import { writeCredentials } from "../../relay/control-plane/credentials.ts";
-import { startRelay, type Relay } from "../../relay/relay.ts";
+import { startRelay } from "../../relay/relay.ts";
 import { renew } from "./dhcp/support/client-packets.ts";
 import { ask } from "./http/fixture.ts";
 import { machine, SITE, startFakeControlPlane, state } from "./control-plane/fixture.ts";
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-async function configure(url: string, joined = true): Promise<RelayConfig> {
-  const dir = await mkdtemp(join(tmpdir(), "pxedge-relay-"));
-  onTestFinished(() => rm(dir, { recursive: true }));
-  await writeFile(join(dir, "snponly.efi"), "a boot file");
-  if (joined) await writeCredentials(dir, { url, siteId: SITE.id, relayId: "r1", credential: "pxr_x" });
-  const [http, tftp, dhcp, client] = [await freePort(), await freePort(), await freePort(), await freePort()];
-  return parseRelayConfig(
-    `controlPlane: { url: "${url}" }
-stateDir: ${dir}
-interfaces:
-  - name: lo
-    dhcp: { mode: server, range: [127.77.0.50, 127.77.0.99], port: ${dhcp}, clientPort: ${client} }
-tftp: { root: ${dir}, port: ${tftp} }
-http: { port: ${http} }
-`,
-    "relay.yaml",
-  );
-}
-
-async function start(config: RelayConfig): Promise<Relay> {
-  const relay = await startRelay({ config, log: pino({ level: "silent" }) });
-  onTestFinished(() => relay.stop());
-  return relay;
-}
-
-/** A fake control plane that knows a site and takes events. */
-async function startFakeSite(site: Partial<RelayState["site"]> = {}) {
-  return startFakeControlPlane(({ url }) => {
-    if (url.startsWith("/relay/v1/state")) return { body: state({ site: { ...SITE, ...site } }) };
-    if (url === "/relay/v1/events") return { body: { accepted: 1, rejected: [] } };
-    return { body: "#!ipxe\n" };
-  });
-}
-
-function urlOf(relay: Relay): string {
-  const { address, port } = relay.http[0]!;
-  return `http://${address}:${port}`;
-}
+import { configure, freePort, start, startFakeSite, urlOf } from "./relay-fixture.ts";
 
 describe("a relay", () => {
   test("serves, reports what it served, and stops so that it can start again", async () => {

@@ -5,7 +5,10 @@ import { addFile, MIB, patterned } from "./fake-origin.ts";
 import { download, startCache } from "./fixture.ts";
 
 test("downloads together keep to their rate", async () => {
-  const throttle = createThrottle(MIB, () => performance.now());
+  const throttle = createThrottle(
+    () => MIB,
+    () => performance.now(),
+  );
   const { signal } = new AbortController();
   const receive = async () => {
     for (let piece = 0; piece < 5; piece++) await throttle(64 * 1024, signal);
@@ -17,7 +20,10 @@ test("downloads together keep to their rate", async () => {
 });
 
 test("who is not wanted any more does not wait", async () => {
-  const throttle = createThrottle(16 * 1024, () => performance.now());
+  const throttle = createThrottle(
+    () => 16 * 1024,
+    () => performance.now(),
+  );
   const controller = new AbortController();
   await throttle(1024 * MIB, controller.signal);
   const waiting = throttle(1, controller.signal);

@@ -54,6 +54,7 @@ describe("a configuration that is right", () => {
         },
       ],
       tftp: { root: "/usr/lib/ipxe", port: 69 },
+      admin: { address: "127.0.0.1", port: 9180 },
       http: { port: 8080, maxRate: null, maxRatePerClient: null },
       bootFiles: {
         bios: ["undionly.kpxe"],

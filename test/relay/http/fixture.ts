@@ -16,7 +16,8 @@ import { onTestFinished } from "vitest";
 import type { BootEventInput } from "../../../core/relay-protocol/events.ts";
 import { openFileRoot } from "../../../relay/boot-files/file-root.ts";
 import type { RelayState } from "../../../core/relay-protocol/state.ts";
-import { createSignOfLife, type SignOfLife } from "../../../relay/control-plane/sign-of-life.ts";
+import { createClock } from "../../../relay/clock.ts";
+import { createContact, type Contact } from "../../../relay/control-plane/contact.ts";
 import type { Decider } from "../../../relay/decision/decider.ts";
 import { LastGoodStore } from "../../../relay/decision/last-good-store.ts";
 import type { HandleRequest, RequestHandlerOptions } from "../../../relay/http/handle-request.ts";
@@ -102,7 +103,7 @@ export type RelayUnderTestOptions = {
   readonly pacer?: Pacer;
   readonly lastGoodDir?: string;
   readonly imageKeys?: RelayState["imageKeys"];
-  readonly probe?: (signOfLife: SignOfLife) => void;
+  readonly probe?: (contact: Contact) => void;
   readonly recordCallback?: (callback: HeardCallback) => Promise<void>;
 };
 
@@ -124,12 +125,13 @@ export async function startRelayHttp(
   const revisions: string[] = [];
   const logLines: string[] = [];
   const log = pino({ level: "debug" }, { write: (line) => void logLines.push(line) });
-  const signOfLife = createSignOfLife();
+  const clock = createClock({ host: Date.now, monotonic: () => performance.now() });
+  const contact = createContact({ clock });
   const upstream = createUpstream({
     url,
     credential: CREDENTIAL,
     onRevision: (revision) => revisions.push(revision),
-    onAnswer: () => signOfLife.note(),
+    contact,
   });
   const machines = diskless ? [{ id: "m1", name: "m1", macs: [CLIENT_MAC], diskless }] : [];
   const site = state({ site: { ...SITE, id: SITE_ID, bootWaitSeconds }, imageKeys, machines });
@@ -147,12 +149,12 @@ export async function startRelayHttp(
   const { handle, handleForTftp, decider } = createMachineHttp({
     upstream,
     mirror,
-    mirrors: options.mirrors ?? {},
+    mirrors: () => options.mirrors ?? {},
     images: options.images ?? NO_IMAGES,
     siteId: SITE_ID,
     site: () => site,
-    signOfLife,
-    probe: () => options.probe?.(signOfLife),
+    contact,
+    probe: () => options.probe?.(contact),
     lastGood,
     journal: {
       sink: (event) => events.push(event),
@@ -173,7 +175,8 @@ export async function startRelayHttp(
       overheard: () => undefined,
     }),
     // Ample: what a loaded machine delays is not what these tests are about.
-    decisionMs: options.decisionMs ?? 10_000,
+    decisionMs: () => options.decisionMs ?? 10_000,
+    now: Date.now,
     holdMs: options.holdMs ?? { answers: 500, callbacks: 500 },
     log,
   });

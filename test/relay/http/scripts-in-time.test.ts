@@ -185,7 +185,7 @@ describe("a last known good script", () => {
     const plane = fakePlane();
     const relay = await startRelayHttp(await startFakeControlPlane(plane.handle), {
       decisionMs: 500,
-      probe: (signOfLife) => signOfLife.note(),
+      probe: (contact) => contact.answered({ status: 200, tookMs: 1, date: null }),
     });
     await ask(relay.url + PATH);
     plane.delayMs = 60_000;

@@ -1,0 +1,52 @@
+import { once } from "node:events";
+import type { Logger } from "pino";
+
+import { loadRelayConfig } from "../relay/config/parse.ts";
+import { createLog } from "../relay/log.ts";
+import { readProxyEnvironment } from "../relay/net/proxy-environment.ts";
+import { startRelay, type Relay } from "../relay/relay.ts";
+
+/** What is under way when a relay is stopped may go on for so long; a second signal ends it at once. */
+const DRAIN_MS = 10_000;
+
+/** Runs a relay until SIGTERM or SIGINT; SIGHUP reads its configuration again. */
+export async function runRelay(configFile: string): Promise<void> {
+  // From the beginning: a signal during the start ends it right after.
+  const signalled = nextStopSignal();
+  let wantsReload = false;
+  let reload = (): void => void (wantsReload = true);
+  process.on("SIGHUP", () => reload());
+  const config = await loadRelayConfig(configFile);
+  const log = createLog(config.log);
+  const relay = await startRelay({ config, log, proxy: readProxyEnvironment(process.env) });
+  reload = () => void reloadConfig(relay, configFile, log);
+  if (wantsReload) reload();
+  await signalled;
+  log.info("stopping");
+  reload = () => undefined;
+  const cut = new AbortController();
+  void nextStopSignal().then(() => cut.abort());
+  await relay.stop(AbortSignal.any([AbortSignal.timeout(DRAIN_MS), cut.signal]));
+  log.info("stopped");
+}
+
+async function nextStopSignal(): Promise<void> {
+  await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+}
+
+/** Never rejects: a relay goes on with what it has. */
+async function reloadConfig(relay: Relay, configFile: string, log: Logger): Promise<void> {
+  try {
+    const { changed, waiting } = await relay.reload(await loadRelayConfig(configFile));
+    log.info(
+      { changed },
+      changed.length === 0 ? "the configuration is unchanged" : "the configuration was changed",
+    );
+    if (waiting.length > 0) log.warn({ fields: waiting }, "these fields change when the relay is restarted");
+  } catch (error) {
+    log.error(
+      { problems: (error as Error).message.split("\n") },
+      "the configuration cannot be used; the relay goes on with the one that it has",
+    );
+  }
+}
