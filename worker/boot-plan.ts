@@ -1,5 +1,7 @@
 import { COMMIT_FILE } from "../core/boot/answer.ts";
 import type { Dialect } from "../core/boot/dialect.ts";
+import { initrdName } from "../core/boot/initrd.ts";
+import type { Initrd } from "../core/boot/model.ts";
 import type { BootPlan } from "../core/boot/plan.ts";
 import type { Repeatable } from "../core/relay-protocol/headers.ts";
 import { signImagePath } from "../core/sign/image-path.ts";
@@ -39,11 +41,17 @@ export async function createBootPlan(
     const path = `/i/${image.name}/${image.revision}/${file}`;
     return prefix + (await signImagePath({ ...signer!, siteId, path, expiresAt }));
   };
+  const locate = async (initrd: Initrd) =>
+    typeof initrd === "object" && "answer" in initrd
+      ? `${prefix}/a/${capability}/${initrd.answer}`
+      : await sign(typeof initrd === "string" ? initrd : initrd.file);
+  const initrds = document.initrds ?? [];
   const view = tree === undefined ? plan.view : withTree(plan.view, tree);
   return {
     kind: "kernel",
     kernelUrl: await sign(document.kernel),
-    initrdUrls: await Promise.all((document.initrds ?? []).map(sign)),
+    initrdUrls: await Promise.all(initrds.map(locate)),
+    ...(document.protocol === "plain" && { plain: { initrdNames: initrds.map(initrdName) } }),
     args: renderKernelArgs(pinned, view),
     // An installer that fetches answers commits by the first one; a live system has nothing to commit.
     ...(document.mode === "install" &&
@@ -68,6 +76,9 @@ export function repeatabilityOf(plan: ScriptPlan, boot: BootPlan): Repeatable | 
         Object.keys(answers).length > 0 || (boot.kind === "kernel" && boot.args.includes(plan.capability));
       return mode === "live" && !hands ? "signed-anew" : undefined;
     }
+    case "san":
+      // A relay keeps what it may repeat on its disk, where no secret belongs.
+      return plan.password === undefined ? "as-is" : undefined;
     case "menu":
     case "hold":
       return undefined;

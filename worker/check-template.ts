@@ -2,7 +2,8 @@ import { createView, type RenderView } from "../core/boot/view.ts";
 import { parseTemplate, type ParsedTemplate } from "../core/render/parse.ts";
 import { checkTemplate } from "../core/render/render.ts";
 import { ProblemError, type FieldError } from "./problem.ts";
-import { findProblems, PLACEHOLDERS, secretNames } from "./site-object/render.ts";
+import { secretNames } from "../core/render/secret-names.ts";
+import { findProblems, PLACEHOLDERS } from "./site-object/render.ts";
 import { withTree } from "./tree-url.ts";
 
 /** A machine that has everything a template may name. */

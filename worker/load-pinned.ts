@@ -1,3 +1,4 @@
+import { initrdFile } from "../core/boot/initrd.ts";
 import type { KernelProfile, Variables } from "../core/boot/model.ts";
 import type { FieldError } from "./problem.ts";
 import type { ProfilePins } from "./profile-pins.ts";
@@ -74,7 +75,10 @@ function pinImage(
   const files: Record<string, { sizeBytes: number; sha256: string }> = {};
   const wanted = [
     ["kernel", document.kernel] as const,
-    ...(document.initrds ?? []).map((path, i) => [`initrds[${i}]`, path] as const),
+    ...(document.initrds ?? []).flatMap((initrd, i) => {
+      const path = initrdFile(initrd);
+      return path === undefined ? [] : [[`initrds[${i}]`, path] as const];
+    }),
   ];
   for (const [field, path] of wanted) {
     const file = manifest.files[path];

@@ -6,7 +6,7 @@ import { loadPinned } from "./load-pinned.ts";
 import { ProblemError, unwrap, type FieldError } from "./problem.ts";
 import { getRevision, type RevisionKind } from "./revisions.ts";
 import type { Pinned } from "./site-object/pinned.ts";
-import { secretNames } from "./site-object/render.ts";
+import { secretNames } from "../core/render/secret-names.ts";
 
 /** An order, as far as it decides what is pinned. `by`: the secrets that go along count as read by them. */
 export type PinOrder = {

@@ -7,7 +7,7 @@ export type ProfilePins = {
   /** Revisions by name; `null`: the name stood for nothing. */
   readonly templates: Readonly<Record<string, string | null>>;
   readonly image: { readonly name: string; readonly revision: string | null } | null;
-  /** Those that the templates name, encrypted. */
+  /** Those that it names, or its templates, encrypted. */
   readonly secrets: Readonly<Record<string, string>>;
 };
 

@@ -1,6 +1,7 @@
 import type { Profile } from "../core/boot/model.ts";
 import { parseTemplate } from "../core/render/parse.ts";
-import { secretNames } from "./site-object/render.ts";
+import { secretNames } from "../core/render/secret-names.ts";
+import { sanSecrets } from "./site-object/render.ts";
 
 /** What a revision of a profile or a template names; whatever those names stand for. */
 export type References = {
@@ -31,6 +32,8 @@ export function profileReferences(profile: Profile): References {
       const named = profile.items.flatMap((item) => item.profile ?? []);
       return { mode, profiles: [...new Set(named)] };
     }
+    case "san":
+      return { mode, secrets: sanSecrets(profile) };
     case "chain":
     case "local":
       return { mode };

@@ -28,7 +28,7 @@ export type BootRequest = {
  *   nothing was armed by that one yet.
  */
 export type UnarmedBoot =
-  | { readonly kind: "none" | "missing" | "no-such-item" | "live" | "chain" | "menu" }
+  | { readonly kind: "none" | "missing" | "no-such-item" | "live" | "chain" | "san" | "menu" }
   | { readonly kind: "install"; readonly menuInstall: boolean; readonly shown: boolean };
 
 /**
@@ -39,7 +39,7 @@ export type UnarmedBoot =
 export type BootDecision =
   | { readonly kind: "local"; readonly reason: LocalReason; readonly attempt: Attempt | null }
   | { readonly kind: "install" | "rescue" | "hold"; readonly attempt: Attempt }
-  | { readonly kind: "live" | "chain" | "menu" | "arm"; readonly attempt: null };
+  | { readonly kind: "live" | "chain" | "san" | "menu" | "arm"; readonly attempt: null };
 
 export type LocalReason =
   | "unknown-machine"
@@ -94,6 +94,7 @@ function decideUnarmed({ unarmed, windowOpen }: BootRequest): BootDecision {
       return unarmed.shown ? { kind: "arm", attempt: null } : local("menu-not-shown");
     case "live":
     case "chain":
+    case "san":
     case "menu":
       return { kind: unarmed.kind, attempt: null };
   }

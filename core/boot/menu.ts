@@ -1,4 +1,4 @@
-import type { MenuItem, MenuProfile, Profile } from "./model.ts";
+import type { LocalBoot, MenuItem, MenuProfile, Profile } from "./model.ts";
 import type { MenuEntry, MenuPlan } from "./plan.ts";
 
 /** Item keys that begin so are ours. */
@@ -20,7 +20,12 @@ const LOCAL_DISK: MenuEntry = {
  */
 export function planMenu(
   { title, items, default: defaultItem, timeoutSeconds }: MenuProfile,
-  shown: { modeOf: (profile: string) => Profile["mode"] | undefined; installs: boolean; token: string },
+  shown: {
+    modeOf: (profile: string) => Profile["mode"] | undefined;
+    installs: boolean;
+    token: string;
+    localBoot?: LocalBoot | undefined;
+  },
 ): MenuPlan {
   const modeOf = ({ profile }: MenuItem) => (profile === undefined ? undefined : shown.modeOf(profile));
   const canHave = (item: MenuItem): boolean => {
@@ -40,10 +45,17 @@ export function planMenu(
     items: [...visible.map(toEntry), ...(safe === undefined ? [LOCAL_DISK] : [])],
     defaultItem: (safe ?? LOCAL_DISK).key,
     timeoutSeconds,
+    ...(shown.localBoot !== undefined && { localBoot: shown.localBoot }),
     token: shown.token,
   };
 }
 
-function toEntry({ key, label, group, action }: MenuItem): MenuEntry {
-  return { key, label, ...(group !== undefined && { group }), action: action ?? "ask" };
+function toEntry({ key, label, group, hotkey, action }: MenuItem): MenuEntry {
+  return {
+    key,
+    label,
+    ...(group !== undefined && { group }),
+    ...(hotkey !== undefined && { hotkey }),
+    action: action ?? "ask",
+  };
 }

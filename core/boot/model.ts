@@ -14,11 +14,26 @@ export type Machine = {
   readonly address?: string;
   /** What `arm` takes when it names none, and what the machine boots unarmed, see `Profile`. */
   readonly profile?: string;
+  readonly localBoot?: LocalBoot;
   readonly variables: Variables;
 };
 
+/** How one machine starts its own disk where the usual way does not do, by its firmware. */
+export type LocalBoot = {
+  /**
+   * The drive whose boot sector is started, by its BIOS number: 128 is the first
+   * disk. `exit`: none; the firmware goes on with its own boot order.
+   */
+  readonly bios?: "exit" | { readonly drive: number };
+  /**
+   * `exit-success`: the boot loader ends without an error, for firmware that stops
+   * at one; else a loader by its path on an EFI system partition.
+   */
+  readonly efi?: "exit-success" | { readonly loader: string };
+};
+
 /** How a machine boots. */
-export type Profile = InstallProfile | LiveProfile | MenuProfile | ChainProfile | LocalProfile;
+export type Profile = InstallProfile | LiveProfile | MenuProfile | ChainProfile | SanProfile | LocalProfile;
 
 /** A profile that starts a kernel of an image. */
 export type KernelProfile = InstallProfile | LiveProfile;
@@ -26,12 +41,32 @@ export type KernelProfile = InstallProfile | LiveProfile;
 /** A profile that starts none by itself. */
 export type PlainProfile = Exclude<Profile, KernelProfile>;
 
+/**
+ * What is loaded beside a kernel: a file of the image by its path, under a name
+ * of its own where a program looks for it by that, or an answer file, which
+ * iPXE then fetches instead of an installer.
+ */
+export type Initrd =
+  | string
+  | { readonly file: string; readonly name: string }
+  | { readonly answer: string; readonly name?: string };
+
+/**
+ * How a kernel is told what to do. `linux` gets its initrds by `initrd=` and the
+ * NIC that booted by `BOOTIF=`. `plain` gets the profile's arguments and nothing
+ * else, and its initrds by name: wimboot, memtest86+, ESXi's mboot.
+ */
+export const KERNEL_PROTOCOLS = ["linux", "plain"] as const;
+export type KernelProtocol = (typeof KERNEL_PROTOCOLS)[number];
+
 type StartsKernel = {
   /** The image that holds kernel and initrds. */
   readonly image: string;
-  /** Paths inside the image. */
+  /** Path inside the image. */
   readonly kernel: string;
-  readonly initrds?: readonly string[];
+  readonly protocol?: KernelProtocol;
+  /** Files first: an answer that is fetched commits, and belongs right before the start. */
+  readonly initrds?: readonly Initrd[];
   /** Kernel arguments: mustache in the `kernel-args` context. */
   readonly args?: string;
   /** Answer files by the name they are fetched under. */
@@ -67,6 +102,22 @@ export type ChainProfile = {
   readonly variables?: Variables;
 };
 
+/** A disk over the network, which the machine boots as its own, each time. */
+export type SanProfile = {
+  readonly mode: "san";
+  /** `iscsi:SERVER:PROTOCOL:PORT:LUN:TARGET` (RFC 4173). Each text is mustache in the `ipxe` context. */
+  readonly uri: string;
+  /** The machine's iSCSI qualified name; iPXE makes one of its own where there is none. */
+  readonly initiator?: string;
+  /** By CHAP; the password may name a secret. */
+  readonly username?: string;
+  readonly password?: string;
+  readonly variables?: Variables;
+};
+
+/** The members that are mustache. */
+export const SAN_TEXTS = ["uri", "initiator", "username", "password"] as const;
+
 /** A choice for whoever stands before the machine. */
 export type MenuProfile = {
   readonly mode: "menu";
@@ -84,6 +135,8 @@ export type MenuItem = {
   readonly label: string;
   /** Neighbours of one group stand under its name. */
   readonly group?: string;
+  /** A letter or digit that chooses it at once. */
+  readonly hotkey?: string;
 } & (
   | { readonly profile: string; readonly action?: undefined }
   | { readonly profile?: undefined; readonly action: "local" | "exit" | "shell" | "reboot" }

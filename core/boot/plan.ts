@@ -1,3 +1,5 @@
+import type { LocalBoot } from "./model.ts";
+
 /**
  * What a decided boot loads, in no boot loader's language: a renderer a dialect
  * (core/render/scripts/) writes it down as an iPXE script, a `grub.cfg`, a
@@ -7,10 +9,14 @@
  * absolute paths (`/i/…`, or `/s/TOKEN/i/…` without a relay) of the host that
  * serves the script, whatever name the machine reached it by.
  */
-export type BootPlan = LocalPlan | KernelPlan | ChainPlan | MenuPlan | HoldPlan | RetryPlan;
+export type BootPlan = LocalPlan | KernelPlan | ChainPlan | SanPlan | MenuPlan | HoldPlan | RetryPlan;
 
 /** The machine's own disk: the safe default. */
-export type LocalPlan = { readonly kind: "local" };
+export type LocalPlan = {
+  readonly kind: "local";
+  /** What this machine needs; never of one that is not known for sure. */
+  readonly localBoot?: LocalBoot;
+};
 
 /** A kernel: an installer, or a system that lives in memory. */
 export type KernelPlan = {
@@ -19,9 +25,14 @@ export type KernelPlan = {
   /** In the order in which they are unpacked. */
   readonly initrdUrls: readonly string[];
   /**
+   * Of a program that is no Linux kernel, such as wimboot: the name that it finds
+   * each initrd by. Only iPXE starts one.
+   */
+  readonly plain?: { readonly initrdNames: readonly string[] };
+  /**
    * The profile's kernel arguments, rendered in the `kernel-args` context: one
-   * line or several, words as the kernel reads them. A renderer adds what its
-   * dialect needs (`initrd=`, `BOOTIF=`). May hold iPXE settings such as
+   * line or several, words as the kernel reads them. A renderer adds what Linux
+   * needs of its dialect (`initrd=`, `BOOTIF=`). May hold iPXE settings such as
    * `${net0/ip}`, which a dialect without them refuses.
    */
   readonly args: string;
@@ -40,6 +51,15 @@ export type ChainPlan = {
   readonly url: string;
 };
 
+/** A disk over the network. */
+export type SanPlan = {
+  readonly kind: "san";
+  readonly uri: string;
+  readonly initiator?: string;
+  readonly username?: string;
+  readonly password?: string;
+};
+
 /** A menu for whoever stands before the machine; without anybody, its default. */
 export type MenuPlan = {
   readonly kind: "menu";
@@ -50,6 +70,8 @@ export type MenuPlan = {
   readonly defaultItem: string;
   /** `null`: waits until somebody chooses. */
   readonly timeoutSeconds: number | null;
+  /** As in `LocalPlan`, for its items that boot the local disk. */
+  readonly localBoot?: LocalBoot;
   /** Names this showing of the menu; what is chosen in it is asked for with it. */
   readonly token: string;
 };
@@ -60,6 +82,8 @@ export type MenuEntry = {
   readonly key: string;
   readonly label: string;
   readonly group?: string;
+  /** A letter or digit that chooses it at once; a dialect without such keys leaves it out. */
+  readonly hotkey?: string;
   readonly action: MenuAction;
 };
 

@@ -1,4 +1,5 @@
 import type { ProfilePins, ProfilePinSet } from "../profile-pins.ts";
+import type { References } from "../references.ts";
 import { findHead } from "./heads.ts";
 import { referencesOf } from "./references.ts";
 import { sealedSecrets } from "./secrets.ts";
@@ -25,7 +26,7 @@ export function resolveProfiles(sql: SqlStorage, names: readonly string[]): Prof
       mode,
       templates: Object.fromEntries(templates.map((one) => [one, headOf(sql, "template", one)])),
       image: whole && image !== undefined ? { name: image, revision: headOf(sql, "image", image) } : null,
-      secrets: sealedSecrets(sql, secretsOf(sql, templates)),
+      secrets: sealedSecrets(sql, secretsOf(sql, references, templates)),
     };
   });
   return pins;
@@ -40,7 +41,7 @@ export function dependenciesOf(sql: SqlStorage, names: readonly string[]): Depen
     if (!whole) return;
     const templates = references.templates ?? [];
     for (const template of templates) found.push({ kind: "template", name: template });
-    for (const secret of secretsOf(sql, templates)) found.push({ kind: "secret", name: secret });
+    for (const secret of secretsOf(sql, references, templates)) found.push({ kind: "secret", name: secret });
     if (references.image !== undefined) found.push({ kind: "image", name: references.image });
   });
   return found;
@@ -65,11 +66,11 @@ function walk(
   for (const name of names) follow(name, false);
 }
 
-function secretsOf(sql: SqlStorage, templates: readonly string[]): string[] {
+function secretsOf(sql: SqlStorage, { secrets = [] }: References, templates: readonly string[]): string[] {
   const named = templates.flatMap(
     (template) => referencesOf(sql, "template", template)?.references.secrets ?? [],
   );
-  return [...new Set(named)];
+  return [...new Set([...secrets, ...named])];
 }
 
 function headOf(sql: SqlStorage, kind: "template" | "image", name: string): string | null {

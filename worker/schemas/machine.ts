@@ -32,6 +32,25 @@ export const selectorSchema = z.string().transform((text, context) => {
   return labels;
 });
 
+/** A path on an EFI system partition; FAT knows no case. */
+const loaderPathSchema = z
+  .string()
+  .max(200)
+  .regex(/^(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)+\.efi$/i, "a path with slashes, e.g. /EFI/debian/shimx64.efi");
+
+const localBootSchema = z
+  .strictObject({
+    bios: z
+      .union([z.literal("exit"), z.strictObject({ drive: z.int().min(128).max(255) })])
+      .optional()
+      .meta({ description: "The drive by its BIOS number (128 is the first disk), or back to the firmware" }),
+    efi: z
+      .union([z.literal("exit-success"), z.strictObject({ loader: loaderPathSchema })])
+      .optional()
+      .meta({ description: "Leaves the boot loader in success, or starts this one of the disk" }),
+  })
+  .meta({ description: "How it boots its own disk where the usual way does not do" });
+
 const machineMembers = {
   name: nameSchema.optional(),
   macs: z.array(macSchema).max(16).optional(),
@@ -40,6 +59,7 @@ const machineMembers = {
   address: ipv4Schema.optional(),
   profile: nameSchema.optional(),
   bootFiles: bootFilesSchema.optional(),
+  localBoot: localBootSchema.optional(),
   variables: variablesSchema.default({}),
   labels: z.record(labelKeySchema, labelValueSchema).optional(),
   protected: z

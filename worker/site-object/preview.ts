@@ -12,7 +12,15 @@ import { variableLevels, type SiteIdentity } from "./identity.ts";
 import { findMachine, noMachine, type SiteMachine } from "./machines.ts";
 import { siteIdentity } from "./meta.ts";
 import type { Pinned } from "./pinned.ts";
-import { findProblems, PLACEHOLDERS, renderAnswer, renderChainUrl, viewOf } from "./render.ts";
+import {
+  findProblems,
+  PLACEHOLDERS,
+  renderAnswer,
+  renderChainUrl,
+  renderSan,
+  sanSecrets,
+  viewOf,
+} from "./render.ts";
 
 /** One answer file as it would be served. */
 export type AnswerPreview = {
@@ -78,19 +86,29 @@ export function previewPlan(
   const site = siteIdentity(sql);
   const shown = { id: machine.id, name: machine.name };
   const { name, document } = profile;
-  if (document.mode === "local") return ok({ machine: shown, plan: { kind: "local" }, problems: [] });
+  const { localBoot } = machine;
+  if (document.mode === "local")
+    return ok({
+      machine: shown,
+      plan: { kind: "local", ...(localBoot !== undefined && { localBoot }) },
+      problems: [],
+    });
   if (document.mode === "menu") {
     const shape = { modeOf: (item: string) => modes[item], installs: site.menuInstall };
-    const plan = planMenu(document, { ...shape, token: PLACEHOLDERS.capability });
+    const plan = planMenu(document, { ...shape, localBoot, token: PLACEHOLDERS.capability });
     return ok({ machine: shown, plan, problems: [] });
   }
   try {
     const boot = { machine, mac, site, baseUrl: PLACEHOLDERS.baseUrl };
+    if (document.mode === "san") {
+      const plan = renderSan({ name, document }, { ...boot, secrets: maskSecrets(sanSecrets(document)) });
+      return ok({ machine: shown, plan, problems: [] });
+    }
     const url = renderChainUrl({ name, document }, boot);
     return ok({ machine: shown, plan: { kind: "chain", url }, problems: [] });
   } catch (error) {
     if (!(error instanceof TemplateError) && !(error instanceof ProblemError)) throw error;
-    const problems = [{ field: "url", message: error.message }];
+    const problems = [{ field: document.mode === "san" ? "uri" : "url", message: error.message }];
     return ok({ machine: shown, plan: null, problems });
   }
 }
@@ -108,7 +126,7 @@ function previewBoot(boot: {
   const attemptId = pinned.profile.document.mode === "live" ? null : PLACEHOLDERS.attemptId;
   const mac = machine.macs[0]!;
   const view = viewOf({ machine, site, pinned, ...PLACEHOLDERS, attemptId, treePath, mac });
-  const masked = { ...view, secret: maskSecrets(pinned) };
+  const masked = { ...view, secret: maskSecrets(Object.keys(pinned.secrets ?? {})) };
   const levels = variableLevels(site, pinned, machine);
   const answers: Record<string, AnswerPreview> = {};
   for (const [file, { template, lifetime }] of Object.entries(pinned.profile.document.answers ?? {})) {
@@ -138,6 +156,6 @@ function previewBoot(boot: {
 }
 
 /** Of letters, digits and dashes only, so that no context refuses it. */
-function maskSecrets(pinned: Pinned): Record<string, string> {
-  return Object.fromEntries(Object.keys(pinned.secrets ?? {}).map((name) => [name, `masked-${name}`]));
+function maskSecrets(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, `masked-${name}`]));
 }

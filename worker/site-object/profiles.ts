@@ -33,7 +33,7 @@ export function findPins(sql: SqlStorage, name: string): ProfilePins | null {
 export function takeProfiles(sql: SqlStorage, { generation, profiles }: ProfileNotice): void {
   const known = sql.exec<{ generation: number }>("SELECT generation FROM profile_sync").one().generation;
   if (generation <= known) return;
-  const before = liveProfiles(sql);
+  const before = disklessProfiles(sql);
   sql.exec("DELETE FROM profiles");
   for (const [name, pins] of Object.entries(profiles)) {
     sql.exec("INSERT INTO profiles (name, pins) VALUES (?, ?)", name, JSON.stringify(pins));
@@ -41,7 +41,7 @@ export function takeProfiles(sql: SqlStorage, { generation, profiles }: ProfileN
   sql.exec("UPDATE profile_sync SET generation = ?", generation);
 
   // Relays know which machines have no disk to fall back to.
-  const after = liveProfiles(sql);
+  const after = disklessProfiles(sql);
   const turned = [...before, ...after].filter((name) => before.has(name) !== after.has(name));
   if (turned.length === 0 || !isOpen(sql)) return;
   const { defaultProfile } = siteIdentity(sql);
@@ -50,10 +50,10 @@ export function takeProfiles(sql: SqlStorage, { generation, profiles }: ProfileN
   if (defaultProfile !== undefined && turned.includes(defaultProfile)) touchMachinesOf(sql, null, revision);
 }
 
-/** Names that stand for a system that lives in memory. */
-export function liveProfiles(sql: SqlStorage): Set<string> {
+/** Names that stand for what boots without a disk of its own: in memory, or over the network. */
+export function disklessProfiles(sql: SqlStorage): Set<string> {
   const rows = sql.exec<{ name: string }>(
-    "SELECT name FROM profiles WHERE json_extract(pins, '$.mode') = 'live'",
+    "SELECT name FROM profiles WHERE json_extract(pins, '$.mode') IN ('live', 'san')",
   );
   return new Set(rows.toArray().map((row) => row.name));
 }

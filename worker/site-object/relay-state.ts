@@ -3,7 +3,7 @@ import { activePins } from "./pins.ts";
 import { machinesSince, type SiteMachine } from "./machines.ts";
 import { siteIdentity, stateRevision } from "./meta.ts";
 import type { Pinned } from "./pinned.ts";
-import { liveProfiles, profileOf } from "./profiles.ts";
+import { disklessProfiles, profileOf } from "./profiles.ts";
 
 /** What a relay keeps of its site: the changes after a state revision, or all where it names none or a later one. */
 export function relayState(sql: SqlStorage, after: number | null): Omit<RelayState, "imageKeys"> {
@@ -11,7 +11,7 @@ export function relayState(sql: SqlStorage, after: number | null): Omit<RelaySta
   const revision = stateRevision(sql);
   const full = after === null || after > revision;
   const { changed, removed } = machinesSince(sql, full ? 0 : after);
-  const live = liveProfiles(sql);
+  const diskless = disklessProfiles(sql);
   return {
     revision,
     full,
@@ -21,14 +21,14 @@ export function relayState(sql: SqlStorage, after: number | null): Omit<RelaySta
       bootWaitSeconds: site.bootWaitSeconds,
       ...(site.bootFiles && { bootFiles: site.bootFiles }),
     },
-    machines: changed.map((machine) => toRelayMachine(machine, live.has(profileOf(site, machine) ?? ""))),
+    machines: changed.map((machine) => toRelayMachine(machine, diskless.has(profileOf(site, machine) ?? ""))),
     removed: full ? [] : removed,
     prefetch: prefetchOf(activePins(sql)),
   };
 }
 
 function toRelayMachine(machine: SiteMachine, diskless: boolean): RelayMachine {
-  const { profile: _, variables: _v, labels: _l, protected: _p, ...rest } = machine;
+  const { profile: _, variables: _v, labels: _l, protected: _p, localBoot: _b, ...rest } = machine;
   return { ...rest, ...(diskless && { diskless: true as const }) };
 }
 

@@ -1,14 +1,11 @@
 import { createView, type RenderView } from "../../core/boot/view.ts";
 import type { Mac } from "../../core/addresses.ts";
-import type { ChainProfile } from "../../core/boot/model.ts";
-import {
-  parseInlineTemplate,
-  parseTemplate,
-  type ParsedTemplate,
-  type TemplateNode,
-} from "../../core/render/parse.ts";
+import { SAN_TEXTS, type ChainProfile, type SanProfile } from "../../core/boot/model.ts";
+import type { SanPlan } from "../../core/boot/plan.ts";
+import { parseInlineTemplate, parseTemplate } from "../../core/render/parse.ts";
 import { TemplateError, type TemplateProblem } from "../../core/render/problems.ts";
 import { checkTemplate, renderTemplate } from "../../core/render/render.ts";
+import { secretNames } from "../../core/render/secret-names.ts";
 import { ProblemError, type FieldError, type Result } from "../problem.ts";
 import { openSecrets } from "../secret-box.ts";
 import { placeholderTree, withTree } from "../tree-url.ts";
@@ -38,21 +35,6 @@ export function viewOf(boot: {
   });
   const named = { ...view, secret: boot.secrets ?? {} };
   return boot.treePath === undefined ? named : withTree(named, boot.treePath);
-}
-
-/** Names of the secrets that a template names as `{{secret.NAME}}`. */
-export function secretNames({ nodes }: ParsedTemplate): string[] {
-  const names = new Set<string>();
-  const walk = (nodes: readonly TemplateNode[]): void => {
-    for (const node of nodes) {
-      if (node.kind === "text") continue;
-      if (node.kind !== "context" && node.name.startsWith("secret."))
-        names.add(node.name.slice("secret.".length));
-      if (node.kind !== "value") walk(node.children);
-    }
-  };
-  walk(nodes);
-  return [...names];
 }
 
 /** The pinned secrets that one answer names, still encrypted. */
@@ -92,17 +74,58 @@ export function renderKernelArgs(pinned: Pinned, view: RenderView): string {
  */
 export function renderChainUrl(
   chain: { readonly name: string; readonly document: ChainProfile },
-  boot: { machine: SiteMachine; mac: Mac; site: SiteIdentity; baseUrl: string },
+  boot: UnarmedBootNames,
 ): string {
-  const pinned = { profile: { document: chain.document }, variables: {} };
-  const { urls, ...view } = viewOf({ ...boot, pinned, attemptId: null, capability: "" });
-  const { base } = urls as { readonly base: string };
-  const parsed = parseInlineTemplate("ipxe", chain.document.url);
-  const url = renderTemplate(parsed, { ...view, urls: { base } }, { name: `${chain.name} url` });
+  const url = renderInline(chain, "url", chain.document.url, boot);
   const { protocol } = URL.canParse(url) ? new URL(url) : { protocol: "" };
   if (protocol === "http:" || protocol === "https:") return url;
   const message = `"${url}" is no http:// or https:// URL`;
   throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "url", message }] });
+}
+
+/**
+ * The disk over the network that a SAN profile leads to.
+ *
+ * @throws TemplateError
+ */
+export function renderSan(
+  san: { readonly name: string; readonly document: SanProfile },
+  boot: UnarmedBootNames,
+): SanPlan {
+  const texts = SAN_TEXTS.flatMap((field) => {
+    const text = san.document[field];
+    return text === undefined ? [] : [[field, renderInline(san, field, text, boot)]];
+  });
+  return { kind: "san", ...(Object.fromEntries(texts) as Omit<SanPlan, "kind">) };
+}
+
+/** Names of the secrets that it names. */
+export function sanSecrets(document: SanProfile): string[] {
+  const names = SAN_TEXTS.flatMap((field) => secretNames(parseInlineTemplate("ipxe", document[field] ?? "")));
+  return [...new Set(names)];
+}
+
+/** What a profile that starts no kernel may name. */
+type UnarmedBootNames = {
+  readonly machine: SiteMachine;
+  readonly mac: Mac;
+  readonly site: SiteIdentity;
+  readonly baseUrl: string;
+  readonly secrets?: Readonly<Record<string, string>>;
+};
+
+/** One of such a profile's own texts, which is one word of an iPXE script. There is no capability to hand out. */
+function renderInline(
+  { name, document }: { readonly name: string; readonly document: ChainProfile | SanProfile },
+  field: string,
+  text: string,
+  boot: UnarmedBootNames,
+): string {
+  const pinned = { profile: { document }, variables: {} };
+  const { urls, ...view } = viewOf({ ...boot, pinned, attemptId: null, capability: "" });
+  const { base } = urls as { readonly base: string };
+  const parsed = parseInlineTemplate("ipxe", text);
+  return renderTemplate(parsed, { ...view, urls: { base } }, { name: `${name} ${field}` });
 }
 
 /** Stands for what only a real boot has, in the same form and length. */

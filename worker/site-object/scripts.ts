@@ -1,7 +1,7 @@
 import type { Ipv4, Mac } from "../../core/addresses.ts";
 import type { Dialect } from "../../core/boot/dialect.ts";
 import { formatCapability } from "../../core/boot/capability.ts";
-import { decide, type BootDecision, type UnarmedBoot } from "../../core/boot/decide.ts";
+import { decide, type BootDecision, type LocalReason, type UnarmedBoot } from "../../core/boot/decide.ts";
 import type { Attempt } from "../../core/boot/model.ts";
 import type { BootPlan } from "../../core/boot/plan.ts";
 import type { RenderView } from "../../core/boot/view.ts";
@@ -130,7 +130,11 @@ export function openScript(
     const event = { stage: "decision", name: "served", detail: facts } as const;
     noteBoot(sql, decision.attempt, request.mac, event, now);
   };
-  const local = (): ScriptPlan => ({ kind: "local" });
+  /** For whoever is not known for sure it is the same bytes, whatever the machine needs. */
+  const local = (known = machine): ScriptPlan => ({
+    kind: "local",
+    ...(known?.localBoot !== undefined && { localBoot: known.localBoot }),
+  });
 
   if (machine === null) {
     note(first);
@@ -155,7 +159,7 @@ export function openScript(
     case "local":
       note(decision, given.unarmed.kind === "missing" ? { problem: given.unarmed.detail } : {});
       noteUnusual(sql, context, decision.attempt, latest);
-      return local();
+      return local(isStrange(decision.reason) ? null : machine);
     case "hold":
       note(decision);
       noteUnusual(sql, context, decision.attempt, latest);
@@ -169,18 +173,25 @@ export function openScript(
       return installPlan(sql, context, machine, decision.attempt);
     case "live":
     case "chain":
+    case "san":
     case "menu": {
       const opened = openUnarmed(sql, context, machine);
       if (opened.kind === "refused") {
         note({ kind: "local", reason: "profile-missing", attempt: null }, { problem: opened.problem });
         return local();
       }
-      note(decision, { profile: opened.profile });
+      const secrets = opened.secrets.join(",");
+      note(decision, { profile: opened.profile, ...(secrets !== "" && { secrets }) });
       return opened.plan;
     }
     case "arm":
       throw new Error("a machine that was just armed installs");
   }
+}
+
+/** Whether it is not sure which machine asks. */
+function isStrange(reason: LocalReason): boolean {
+  return reason === "unknown-machine" || reason === "not-observed" || reason === "observed-mismatch";
 }
 
 /** Whether it was served the same when it asked last. */

@@ -12,7 +12,7 @@ import { arm } from "./orders.ts";
 import type { Pinned } from "./pinned.ts";
 import { storePins } from "./pins.ts";
 import { findPins } from "./profiles.ts";
-import { checkRender, renderChainUrl, viewOf } from "./render.ts";
+import { checkRender, renderChainUrl, renderSan, viewOf } from "./render.ts";
 import type { KernelScript, ScriptContext, ScriptPlan } from "./scripts.ts";
 
 /** Whoever chose it is there now: it does not stand for a day, as an order by the API does. */
@@ -21,7 +21,13 @@ const MENU_TTL_SECONDS = 3_600;
 const ASK_AGAIN_SECONDS = 120;
 
 export type OpenedScript =
-  | { readonly kind: "opened"; readonly plan: ScriptPlan; readonly profile: string }
+  | {
+      readonly kind: "opened";
+      readonly plan: ScriptPlan;
+      readonly profile: string;
+      /** Names of the secrets that stand in it. */
+      readonly secrets: readonly string[];
+    }
   /** It cannot be rendered for this machine: the safe default, and a word in the timeline. */
   | { readonly kind: "refused"; readonly problem: string };
 
@@ -38,10 +44,15 @@ export function openUnarmed(sql: SqlStorage, context: ScriptContext, machine: Si
       return opened(pins.pinned.profile, livePlan(sql, context, machine, source));
     }
     case "chain":
+    case "san":
       try {
         const { mac, baseUrl } = request;
-        const url = renderChainUrl(unarmed, { machine, mac, site, baseUrl });
-        return opened(unarmed, { kind: "chain", url });
+        const boot = { machine, mac, site, baseUrl };
+        if (unarmed.kind === "chain") {
+          return opened(unarmed, { kind: "chain", url: renderChainUrl(unarmed, boot) });
+        }
+        const plan = renderSan(unarmed, { ...boot, secrets: unarmed.secrets });
+        return opened(unarmed, plan, Object.keys(unarmed.secrets));
       } catch (error) {
         if (!(error instanceof TemplateError) && !(error instanceof ProblemError)) throw error;
         return { kind: "refused", problem: error.message };
@@ -52,6 +63,7 @@ export function openUnarmed(sql: SqlStorage, context: ScriptContext, machine: Si
         modeOf: (name) => findPins(sql, name)?.mode,
         installs: site.menuInstall && windowOpen,
         token: context.secret,
+        localBoot: machine.localBoot,
       });
       return opened(unarmed, plan);
     }
@@ -132,6 +144,10 @@ function livePlan(
   };
 }
 
-function opened(profile: { name: string; revision: string }, plan: ScriptPlan): OpenedScript {
-  return { kind: "opened", plan, profile: `${profile.name}@${profile.revision}` };
+function opened(
+  profile: { name: string; revision: string },
+  plan: ScriptPlan,
+  secrets: readonly string[] = [],
+): OpenedScript {
+  return { kind: "opened", plan, profile: `${profile.name}@${profile.revision}`, secrets };
 }

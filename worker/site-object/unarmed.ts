@@ -1,8 +1,9 @@
 import type { Mac } from "../../core/addresses.ts";
 import { isActive, isHeld } from "../../core/boot/attempt.ts";
-import type { ChainProfile, MenuItem, MenuProfile } from "../../core/boot/model.ts";
+import type { ChainProfile, MenuItem, MenuProfile, SanProfile } from "../../core/boot/model.ts";
 import { loadPinned, type LoadFailure, type ReadRevision } from "../load-pinned.ts";
 import type { ProfilePins } from "../profile-pins.ts";
+import { openSecrets } from "../secret-box.ts";
 import { findLatestAttempt } from "./attempts.ts";
 import { findByMac } from "./machines.ts";
 import { siteIdentity } from "./meta.ts";
@@ -34,6 +35,14 @@ export type UnarmedProfile =
       readonly name: string;
       readonly revision: string;
       readonly document: ChainProfile;
+    }
+  | {
+      readonly kind: "san";
+      readonly name: string;
+      readonly revision: string;
+      readonly document: SanProfile;
+      /** In plain, all that it names. */
+      readonly secrets: Readonly<Record<string, string>>;
     }
   | {
       readonly kind: "menu";
@@ -81,6 +90,18 @@ async function readItem(reading: Reading, { profile }: MenuItem): Promise<Unarme
     : await readProfile(reading, profile);
 }
 
+async function readSan(
+  { read, secretKeys }: Reading,
+  name: string,
+  { revision, secrets }: ProfilePins,
+): Promise<UnarmedProfile> {
+  const document = await read<SanProfile>("profile", revision);
+  if (document === null) return gone(name, revision);
+  const opened = await openSecrets(secretKeys, secrets);
+  if (!opened.ok) return { kind: "missing", detail: opened.problem.detail };
+  return { kind: "san", name, revision, document, secrets: opened.value };
+}
+
 async function readProfile(reading: Reading, name: string): Promise<UnarmedProfile> {
   const pins = findPins(reading.sql, name);
   if (pins === null) return { kind: "missing", detail: `there is no profile "${name}"` };
@@ -91,6 +112,8 @@ async function readProfile(reading: Reading, name: string): Promise<UnarmedProfi
       return { kind: "none" };
     case "live":
       return await readKernel(reading, mode, name, pins);
+    case "san":
+      return await readSan(reading, name, pins);
     case "chain": {
       const document = await reading.read<ChainProfile>("profile", revision);
       return document === null ? gone(name, revision) : { kind: mode, name, revision, document };

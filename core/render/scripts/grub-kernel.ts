@@ -1,7 +1,7 @@
 import { formatMacHexhyp } from "../../addresses.ts";
 import type { KernelPlan } from "../../boot/plan.ts";
 import { grubWord } from "./grub-text.ts";
-import { assertKernelLine, splitKernelLine } from "./kernel-line.ts";
+import { assertKernelLine, assertLinux, splitKernelLine } from "./kernel-line.ts";
 import { relayAddress, tftpName, type ScriptPlace } from "./place.ts";
 import { ScriptError } from "./script-error.ts";
 
@@ -16,6 +16,7 @@ import { ScriptError } from "./script-error.ts";
  * @throws ScriptError `unrenderable-value`, `kernel-args-too-long`, `unsupported-plan`
  */
 export function renderGrubKernel(plan: KernelPlan, place: ScriptPlace): string {
+  assertLinux("GRUB", plan);
   const { host, port } = relayAddress(place);
   const file = (field: string, url: string): string =>
     `"$pxedge_device"${grubWord(field, `/${tftpName(field, url)}`)}`;

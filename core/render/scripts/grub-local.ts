@@ -1,3 +1,7 @@
+import type { LocalBoot } from "../../boot/model.ts";
+import { grubWord } from "./grub-text.ts";
+import { FIRST_DRIVE } from "./local-boot.ts";
+
 /**
  * The folders of EFI system partitions that systems boot from, the distributions'
  * own before the one that every removable disk has.
@@ -36,34 +40,47 @@ const LOADERS = [
  * `prefix` goes, since GRUB else fetches every file system driver it ever had
  * to look at a disk without one, each of which Secure Boot then refuses.
  */
-export const GRUB_LOCAL_LINES: readonly string[] = [
-  'if [ "$grub_platform" = "efi" ]; then',
-  "  for pxedge_module in part_gpt part_msdos fat search search_fs_file chain; do",
-  "    insmod $pxedge_module",
-  "  done",
-  "  unset prefix",
-  "  set pxedge_cpu=x64",
-  '  if [ "$grub_cpu" = "arm64" ]; then set pxedge_cpu=aa64; fi',
-  '  if [ "$grub_cpu" = "i386" ]; then set pxedge_cpu=ia32; fi',
-  `  for pxedge_loader in ${LOADERS.join(" ")}; do`,
-  "    if search --no-floppy --set=root --file $pxedge_loader; then",
-  "      if chainloader $pxedge_loader; then boot; fi",
-  "    fi",
-  "  done",
-  "else",
-  "  insmod chain",
-  "  set root=(hd0)",
-  "  if chainloader +1; then boot; fi",
-  "fi",
-  "exit 1",
-];
+export function grubLocalLines({ bios, efi }: LocalBoot = {}): readonly string[] {
+  return [
+    'if [ "$grub_platform" = "efi" ]; then',
+    ...efiLines(efi),
+    ...(bios === "exit" ? [] : ["else", ...biosLines(bios)]),
+    "fi",
+    "exit 1",
+  ];
+}
+
+function efiLines(efi: LocalBoot["efi"]): readonly string[] {
+  if (efi === "exit-success") return ["  exit"];
+  const loaders = efi === undefined ? LOADERS : [grubWord("localBoot.efi.loader", efi.loader)];
+  return [
+    "  for pxedge_module in part_gpt part_msdos fat search search_fs_file chain; do",
+    "    insmod $pxedge_module",
+    "  done",
+    "  unset prefix",
+    "  set pxedge_cpu=x64",
+    '  if [ "$grub_cpu" = "arm64" ]; then set pxedge_cpu=aa64; fi',
+    '  if [ "$grub_cpu" = "i386" ]; then set pxedge_cpu=ia32; fi',
+    `  for pxedge_loader in ${loaders.join(" ")}; do`,
+    "    if search --no-floppy --set=root --file $pxedge_loader; then",
+    "      if chainloader $pxedge_loader; then boot; fi",
+    "    fi",
+    "  done",
+  ];
+}
+
+function biosLines(bios: Exclude<LocalBoot["bios"], "exit">): readonly string[] {
+  const disk = bios === undefined ? 0 : bios.drive - FIRST_DRIVE;
+  return ["  insmod chain", `  set root=(hd${disk})`, "  if chainloader +1; then boot; fi"];
+}
 
 /**
  * The config of a machine that shall boot its own disk: the safe default, and
  * the same bytes for every machine, known or not. It does not come back.
  *
  * @param message said before, a line each, each made by `grubEcho`
+ * @param localBoot what the machine needs, where it is known for sure
  */
-export function renderGrubLocal(message: readonly string[] = []): string {
-  return [...message, "echo 'pxedge: booting the local disk'", ...GRUB_LOCAL_LINES, ""].join("\n");
+export function renderGrubLocal(message: readonly string[] = [], localBoot: LocalBoot = {}): string {
+  return [...message, "echo 'pxedge: booting the local disk'", ...grubLocalLines(localBoot), ""].join("\n");
 }

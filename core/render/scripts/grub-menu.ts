@@ -1,5 +1,5 @@
 import type { MenuEntry, MenuPlan } from "../../boot/plan.ts";
-import { GRUB_LOCAL_LINES } from "./grub-local.ts";
+import { grubLocalLines } from "./grub-local.ts";
 import { grubEcho, grubWord } from "./grub-text.ts";
 import { ownScriptName, relayAddress, type ScriptPlace } from "./place.ts";
 
@@ -20,7 +20,7 @@ export function renderGrubMenu(menu: MenuPlan, place: ScriptPlace): string {
     ...items
       .filter(({ action }) => action !== "shell")
       .flatMap((item) => [
-        `menuentry ${grubWord("items.label", labelOf(item))} --id ${grubWord("items.key", item.key)} {`,
+        `menuentry ${grubWord("items.label", labelOf(item))}${hotkeyOf(item)} --id ${grubWord("items.key", item.key)} {`,
         ...actionLines(item, menu, place),
         "}",
       ]),
@@ -28,11 +28,20 @@ export function renderGrubMenu(menu: MenuPlan, place: ScriptPlace): string {
   ].join("\n");
 }
 
+/** GRUB takes the name of a key, e.g. `backspace`, or the key. */
+function hotkeyOf({ hotkey }: MenuEntry): string {
+  return hotkey === undefined ? "" : ` --hotkey=${grubWord("items.hotkey", hotkey)}`;
+}
+
 function labelOf({ group, label }: MenuEntry): string {
   return group === undefined ? label : `${group}: ${label}`;
 }
 
-function actionLines({ key, action }: MenuEntry, { token }: MenuPlan, place: ScriptPlace): readonly string[] {
+function actionLines(
+  { key, action }: MenuEntry,
+  { token, localBoot }: MenuPlan,
+  place: ScriptPlace,
+): readonly string[] {
   switch (action) {
     case "ask": {
       const { host } = relayAddress(place);
@@ -40,7 +49,7 @@ function actionLines({ key, action }: MenuEntry, { token }: MenuPlan, place: Scr
       return [`source ${grubWord("items", `(tftp,${host})/${name}`)}`, "sleep 10", "reboot"];
     }
     case "local":
-      return GRUB_LOCAL_LINES;
+      return grubLocalLines(localBoot);
     case "exit":
       return ["exit 1"];
     case "shell":

@@ -1,5 +1,5 @@
 import { grubWord } from "./grub-text.ts";
-import { GRUB_LOCAL_LINES } from "./grub-local.ts";
+import { grubLocalLines } from "./grub-local.ts";
 import { ownScriptName, relayAddress, type ScriptPlace } from "./place.ts";
 import { planPauses, type StageOneOptions } from "./stage-one.ts";
 
@@ -44,7 +44,7 @@ export function renderGrubStageOne({
     ...(bootWaitSeconds === null
       ? []
       : [`echo 'pxedge: no answer for ${bootWaitSeconds} s, booting the local disk'`]),
-    ...GRUB_LOCAL_LINES,
+    ...grubLocalLines(),
     "fi",
     "",
   ].join("\n");

@@ -14,12 +14,18 @@ import { ScriptError } from "./script-error.ts";
 export function renderGrub(plan: BootPlan, place: ScriptPlace): string {
   switch (plan.kind) {
     case "local":
-      return renderGrubLocal();
+      return renderGrubLocal([], plan.localBoot);
     case "kernel":
       return renderGrubKernel(plan, place);
     case "chain":
       // What chain profiles name are iPXE's scripts.
       throw new ScriptError("unsupported-plan", "mode", "GRUB cannot chain to another server's script");
+    case "san":
+      throw new ScriptError(
+        "unsupported-plan",
+        "mode",
+        "GRUB boots no disk over the network: this needs iPXE",
+      );
     case "menu":
       return renderGrubMenu(plan, place);
     case "hold":

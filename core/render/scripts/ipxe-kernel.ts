@@ -13,21 +13,14 @@ import { ScriptError } from "./script-error.ts";
  *
  * @throws ScriptError `unrenderable-value`, `kernel-args-too-long`
  */
-export function renderKernelBoot({ kernelUrl, initrdUrls, args, commitUrl }: KernelPlan): string {
-  const names = initrdUrls.map((_, index) => `initrd${index}`);
-  const kernelArgs = [
-    ...names.map((name) => `initrd=${name}`),
-    "BOOTIF=01-${netX/mac:hexhyp}",
-    ...splitArgs(args),
-  ].join(" ");
-  assertKernelLine(kernelArgs);
+export function renderKernelBoot(plan: KernelPlan): string {
+  const { commitUrl } = plan;
   const lines = [
     "#!ipxe",
     // What an earlier try left behind would be handed to the kernel as one more initrd.
     "imgfree ||",
-    `kernel --name kernel ${ipxeWord("kernelUrl", kernelUrl)} ${kernelArgs} || goto failed`,
-    ...initrdUrls.map(
-      (url, index) => `initrd --name ${names[index]} ${ipxeWord("initrdUrls", url)} || goto failed`,
+    ...(plan.plain === undefined ? linuxLines(plan) : plainLines(plan, plan.plain.initrdNames)).map(
+      (line) => `${line} || goto failed`,
     ),
   ];
   if (commitUrl !== undefined) {
@@ -45,6 +38,36 @@ export function renderKernelBoot({ kernelUrl, initrdUrls, args, commitUrl }: Ker
     "",
   );
   return lines.join("\n");
+}
+
+function linuxLines({ kernelUrl, initrdUrls, args }: KernelPlan): string[] {
+  const names = initrdUrls.map((_, index) => `initrd${index}`);
+  const kernelArgs = [
+    ...names.map((name) => `initrd=${name}`),
+    "BOOTIF=01-${netX/mac:hexhyp}",
+    ...splitArgs(args),
+  ].join(" ");
+  assertKernelLine(kernelArgs);
+  return [
+    `kernel --name kernel ${ipxeWord("kernelUrl", kernelUrl)} ${kernelArgs}`,
+    ...initrdUrls.map((url, index) => `initrd --name ${names[index]} ${ipxeWord("initrdUrls", url)}`),
+  ];
+}
+
+/**
+ * The name is there twice: EFI programs find a file by the image's own name,
+ * BIOS ones by the image's arguments, of which iPXE makes its cpio header.
+ */
+function plainLines({ kernelUrl, initrdUrls, args }: KernelPlan, names: readonly string[]): string[] {
+  const words = splitArgs(args);
+  assertKernelLine(words.join(" "));
+  return [
+    ["kernel", ipxeWord("kernelUrl", kernelUrl), ...words].join(" "),
+    ...initrdUrls.map((url, index) => {
+      const name = ipxeWord("initrdNames", names[index] ?? "");
+      return `initrd --name ${name} ${ipxeWord("initrdUrls", url)} ${name}`;
+    }),
+  ];
 }
 
 /**

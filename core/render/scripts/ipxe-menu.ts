@@ -1,7 +1,7 @@
 import type { MenuEntry, MenuPlan } from "../../boot/plan.ts";
 import { OWN_SCRIPT_URL, SCRIPT_TIMEOUT_MS } from "./ipxe-script-url.ts";
 import { ipxeLine, ipxeWord } from "./ipxe-text.ts";
-import { LOCAL_DISK_LINES } from "./local-boot.ts";
+import { localDiskLines } from "./local-boot.ts";
 
 /**
  * Renders a menu. The default item is taken when the time is up, when somebody
@@ -11,7 +11,8 @@ import { LOCAL_DISK_LINES } from "./local-boot.ts";
  *
  * @throws ScriptError `unrenderable-value`
  */
-export function renderMenu({ title, items, defaultItem, timeoutSeconds, token }: MenuPlan): string {
+export function renderMenu(plan: MenuPlan): string {
+  const { title, items, defaultItem, timeoutSeconds } = plan;
   const label = (key: string): string => `choice-${ipxeWord("items.key", key)}`;
   const wait = timeoutSeconds === null ? "" : ` --timeout ${timeoutSeconds * 1_000}`;
   return [
@@ -20,7 +21,7 @@ export function renderMenu({ title, items, defaultItem, timeoutSeconds, token }:
     `menu -- ${ipxeLine("title", title)} || goto ${label(defaultItem)}`,
     ...items.flatMap((item, index) => itemLines(item, items[index - 1]?.group)),
     `choose --default ${defaultItem}${wait} choice && goto choice-\${choice} || goto ${label(defaultItem)}`,
-    ...items.flatMap((item) => [`:${label(item.key)}`, ...actionLines(item, token)]),
+    ...items.flatMap((item) => [`:${label(item.key)}`, ...actionLines(item, plan)]),
     ":failed",
     "echo pxedge: this could not be booted",
     "imgfree ||",
@@ -29,23 +30,23 @@ export function renderMenu({ title, items, defaultItem, timeoutSeconds, token }:
   ].join("\n");
 }
 
-function itemLines({ key, label, group }: MenuEntry, groupBefore: string | undefined): string[] {
+function itemLines({ key, label, group, hotkey }: MenuEntry, groupBefore: string | undefined): string[] {
   return [
     ...(group === undefined || group === groupBefore
       ? []
       : [`item --gap -- ${ipxeLine("items.group", group)}`]),
-    `item ${ipxeWord("items.key", key)} ${ipxeLine("items.label", label)}`,
+    `item ${hotkey === undefined ? "" : `--key ${ipxeWord("items.hotkey", hotkey)} `}${ipxeWord("items.key", key)} ${ipxeLine("items.label", label)}`,
   ];
 }
 
-function actionLines({ key, action }: MenuEntry, token: string): string[] {
+function actionLines({ key, action }: MenuEntry, { token, localBoot }: MenuPlan): string[] {
   switch (action) {
     case "ask": {
       const url = `${OWN_SCRIPT_URL}&item=${key}&menu=${ipxeWord("token", token)}`;
       return [`chain --autofree --timeout ${SCRIPT_TIMEOUT_MS} ${url} || goto failed`, "exit 0"];
     }
     case "local":
-      return [...LOCAL_DISK_LINES, "exit 0"];
+      return [...localDiskLines(localBoot), "exit 0"];
     case "exit":
       return ["exit 0"];
     case "shell":

@@ -3,6 +3,7 @@ import { renderChain } from "./ipxe-chain.ts";
 import { renderHold } from "./ipxe-hold.ts";
 import { renderKernelBoot } from "./ipxe-kernel.ts";
 import { renderMenu } from "./ipxe-menu.ts";
+import { renderSan } from "./ipxe-san.ts";
 import { renderRetry } from "./ipxe-retry.ts";
 import { renderLocalBoot } from "./local-boot.ts";
 
@@ -14,11 +15,13 @@ import { renderLocalBoot } from "./local-boot.ts";
 export function renderIpxe(plan: BootPlan): string {
   switch (plan.kind) {
     case "local":
-      return renderLocalBoot();
+      return renderLocalBoot(plan.localBoot);
     case "kernel":
       return renderKernelBoot(plan);
     case "chain":
       return renderChain(plan);
+    case "san":
+      return renderSan(plan);
     case "menu":
       return renderMenu(plan);
     case "hold":

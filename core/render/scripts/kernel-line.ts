@@ -1,3 +1,4 @@
+import type { KernelPlan } from "../../boot/plan.ts";
 import { ScriptError } from "./script-error.ts";
 
 /** The kernel's command line must stay under this (x86's COMMAND_LINE_SIZE, with its final NUL). */
@@ -33,4 +34,18 @@ export function splitKernelLine(args: string): string[] {
   // oxlint-disable-next-line no-control-regex -- control characters are what is refused
   if (words.some((word) => /[\u0000-\u001f\u007f]/.test(word))) refuse("control characters");
   return words;
+}
+
+/**
+ * Refuses a program that is no Linux kernel, for boot loaders that start nothing else for us.
+ *
+ * @throws ScriptError `unsupported-plan`
+ */
+export function assertLinux(loader: string, { plain }: KernelPlan): void {
+  if (plain === undefined) return;
+  throw new ScriptError(
+    "unsupported-plan",
+    "protocol",
+    `${loader} starts Linux kernels only; what this profile starts is not one, and needs iPXE`,
+  );
 }

@@ -1,6 +1,6 @@
 import { formatMacHexhyp } from "../../addresses.ts";
 import type { KernelPlan } from "../../boot/plan.ts";
-import { assertKernelLine, splitKernelLine } from "./kernel-line.ts";
+import { assertKernelLine, assertLinux, splitKernelLine } from "./kernel-line.ts";
 import { tftpName, type ScriptPlace } from "./place.ts";
 import { askAgainLines } from "./pxelinux-wait.ts";
 import { pxelinuxLine } from "./pxelinux-text.ts";
@@ -17,6 +17,7 @@ const PAUSE_SECONDS = 10;
  * @throws ScriptError `unrenderable-value`, `kernel-args-too-long`, `unsupported-plan`
  */
 export function renderPxelinuxKernel(plan: KernelPlan, place: ScriptPlace): string {
+  assertLinux("PXELINUX", plan);
   if (plan.commitUrl !== undefined) {
     throw new ScriptError(
       "unsupported-plan",

@@ -1,6 +1,6 @@
 import type { MenuAction, MenuEntry, MenuPlan } from "../../boot/plan.ts";
 import { ownScriptName, type ScriptPlace } from "./place.ts";
-import { pxelinuxLine } from "./pxelinux-text.ts";
+import { pxelinuxLine, pxelinuxLocal } from "./pxelinux-text.ts";
 import { timeoutTenths } from "./pxelinux-wait.ts";
 
 /** What PXELINUX does without modules, which a boot file may have or not. */
@@ -9,7 +9,7 @@ const POSSIBLE: readonly MenuAction[] = ["ask", "local", "exit"];
 /**
  * Renders a menu of text: the keys are typed at the prompt.
  *
- * @throws ScriptError `unrenderable-value`
+ * @throws ScriptError `unrenderable-value`, `unsupported-plan`
  */
 export function renderPxelinuxMenu(menu: MenuPlan, place: ScriptPlace): string {
   const items = menu.items.filter(({ action }) => POSSIBLE.includes(action));
@@ -28,12 +28,12 @@ export function renderPxelinuxMenu(menu: MenuPlan, place: ScriptPlace): string {
       `  ${actionLine(item, menu, place)}`,
     ]),
     "LABEL local-disk",
-    "  LOCALBOOT 0",
+    `  ${pxelinuxLocal(menu.localBoot)}`,
     "",
   ].join("\n");
 }
 
-function actionLine({ key, action }: MenuEntry, { token }: MenuPlan, place: ScriptPlace): string {
+function actionLine({ key, action }: MenuEntry, { token, localBoot }: MenuPlan, place: ScriptPlace): string {
   switch (action) {
     case "ask": {
       const name = ownScriptName("pxelinux", place, { item: key, menu: token });
@@ -42,8 +42,9 @@ function actionLine({ key, action }: MenuEntry, { token }: MenuPlan, place: Scri
     case "exit":
       return "LOCALBOOT -1";
     case "local":
+      return pxelinuxLocal(localBoot);
     case "reboot":
     case "shell":
-      return "LOCALBOOT 0";
+      throw new Error(`PXELINUX does no ${action}`);
   }
 }

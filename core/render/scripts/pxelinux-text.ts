@@ -1,3 +1,4 @@
+import type { LocalBoot } from "../../boot/model.ts";
 import { CONTEXTS } from "../contexts.ts";
 import { ScriptError } from "./script-error.ts";
 
@@ -12,4 +13,16 @@ export function pxelinuxLine(directive: string, field: string, value: string): s
   const result = encoder.value(value);
   if (result.kind === "refused") throw new ScriptError("unrenderable-value", field, result.reason);
   return `${directive} ${result.text}`;
+}
+
+/**
+ * What leaves PXELINUX for the local disk: 0 starts the first one, -1 lets the
+ * firmware go on. (Any other drive takes a module, which a boot file may have or not.)
+ *
+ * @throws ScriptError `unsupported-plan`
+ */
+export function pxelinuxLocal({ bios }: LocalBoot = {}): string {
+  if (bios === undefined) return "LOCALBOOT 0";
+  if (bios === "exit") return "LOCALBOOT -1";
+  throw new ScriptError("unsupported-plan", "localBoot.bios", "PXELINUX starts the first drive only");
 }

@@ -8,7 +8,7 @@ export type IpxeRun = { readonly status: number; readonly ran: readonly string[]
  * operators look at the status of the last command run, a failing line ends
  * the script with its status, `goto` and `exit` end the line.
  *
- * @param status of each command but `goto`, `exit` and `iseq`; `null` ends the run, for what never returns
+ * @param status of each command but `goto`, `exit`, `iseq` and `isset`; `null` ends the run, for what never returns
  */
 export function runIpxeScript(
   script: string,
@@ -17,8 +17,9 @@ export function runIpxeScript(
 ): IpxeRun {
   const lines = parseIpxeScript(script);
   const ran: string[] = [];
+  const set = new Map<string, string>();
   const expand = (word: string): string =>
-    word.replace(/\$\{([^}]*)\}/g, (_, name: string) => settings[name] ?? "");
+    word.replace(/\$\{([^}]*)\}/g, (_, name: string) => set.get(name) ?? settings[name] ?? "");
   let next = 0;
   for (let steps = 0; next < lines.length && steps < 1000; steps++) {
     let result = 0;
@@ -36,11 +37,13 @@ export function runIpxeScript(
           if (next === -1) throw new Error(`no label ${rest[0]}`);
           jumped = true;
         } else if (name === "iseq") result = rest[0] === rest[1] ? 0 : 1;
+        else if (name === "isset") result = rest[0] === undefined || rest[0] === "" ? 1 : 0;
         else {
           ran.push(words.join(" "));
           const given = status(words);
           if (given === null) return { status: 0, ran };
           result = given;
+          if (name === "set" && given === 0) set.set(rest[0]!, rest.slice(1).join(" "));
         }
       }
       if (jumped) break;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { MenuPlan } from "../../../core/boot/plan.ts";
+import { renderScript } from "../../../core/render/scripts/dialects.ts";
 import { renderIpxe } from "../../../core/render/scripts/ipxe.ts";
 import { runIpxeScript, type IpxeRun } from "./ipxe-interpreter.ts";
 
@@ -84,6 +85,16 @@ describe("menu", () => {
       expect(status).toBe(0);
       expect(ran.filter((command) => command.startsWith("chain"))).toEqual([]);
     }
+  });
+
+  test("hot keys, where an item has one", () => {
+    const items = MENU.items.map((item) => (item.key === "debian" ? { ...item, hotkey: "i" } : item));
+    const menu = { ...MENU, items };
+    expect(renderIpxe(menu)).toContain("item --key i debian Install Debian 12\n");
+    expect(renderIpxe(menu)).toContain("item rescue Rescue");
+    const place = { mac: "52:54:00:12:34:56", baseUrl: "http://192.168.77.1:8080" };
+    expect(renderScript("grub", menu, place)).toContain(" --hotkey='i' --id 'debian' {");
+    expect(renderScript("pxelinux", menu, place)).toContain("LABEL debian");
   });
 
   test("a group's name stands once above its items", () => {

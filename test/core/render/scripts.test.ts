@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { renderKernelBoot } from "../../../core/render/scripts/ipxe-kernel.ts";
 import type { KernelPlan } from "../../../core/boot/plan.ts";
+import { renderScript } from "../../../core/render/scripts/dialects.ts";
 import { renderLocalBoot } from "../../../core/render/scripts/local-boot.ts";
 import { renderStageOne } from "../../../core/render/scripts/stage-one.ts";
 import { runIpxeScript } from "./ipxe-interpreter.ts";
 
+const PLACE = { mac: "52:54:00:12:34:56", baseUrl: "http://192.168.77.1:8080" };
 const SETTINGS = {
   "netX/mac": "52:54:00:12:34:56",
   "netX/mac:hexhyp": "52-54-00-12-34-56",
@@ -199,6 +201,101 @@ describe("install", () => {
   ])("refuses %j", (change, field) => {
     expect(() => renderKernelBoot({ ...options, ...change })).toThrow(
       expect.objectContaining({ code: "unrenderable-value", field }),
+    );
+  });
+});
+
+describe("a program that is no Linux kernel", () => {
+  const wimboot: KernelPlan = {
+    kind: "kernel",
+    kernelUrl: "/i/windows/3f2a9c/wimboot?exp=1&kid=k1&sig=AAAA",
+    initrdUrls: ["/i/windows/3f2a9c/boot/bcd?exp=1&kid=k1&sig=BBBB", "/a/CAP/autounattend.xml"],
+    plain: { initrdNames: ["BCD", "autounattend.xml"] },
+    args: "gui",
+  };
+
+  test("golden", async () => {
+    await expect(renderKernelBoot(wimboot)).toMatchFileSnapshot("goldens/wimboot.ipxe");
+  });
+
+  test("gets its own arguments and nothing else, and its files by name", () => {
+    const { ran } = runIpxeScript(renderKernelBoot(wimboot), EFI, () => 0);
+    expect(commandsNamed(ran, "kernel")).toEqual([`kernel ${wimboot.kernelUrl} gui`]);
+    expect(commandsNamed(ran, "initrd")).toEqual([
+      `initrd --name BCD ${wimboot.initrdUrls[0]} BCD`,
+      `initrd --name autounattend.xml ${wimboot.initrdUrls[1]} autounattend.xml`,
+    ]);
+    expect(commandsNamed(ran, "boot")).toHaveLength(1);
+    expect(runIpxeScript(renderKernelBoot({ ...wimboot, args: "" }), EFI, () => 0).ran).toContain(
+      `kernel ${wimboot.kernelUrl}`,
+    );
+  });
+
+  test.each(["grub", "pxelinux"] as const)("%s says that it starts Linux only", (dialect) => {
+    expect(() => renderScript(dialect, wimboot, PLACE)).toThrow(
+      expect.objectContaining({ code: "unsupported-plan", message: expect.stringContaining("needs iPXE") }),
+    );
+  });
+
+  test("a name that iPXE would read otherwise is refused", () => {
+    for (const name of ["", "a b", "--x", "${x}"]) {
+      const plain = { initrdNames: [name, "b"] };
+      expect(() => renderKernelBoot({ ...wimboot, plain })).toThrow(
+        expect.objectContaining({ field: "initrdNames" }),
+      );
+    }
+  });
+});
+
+describe("a disk over the network", () => {
+  const san = {
+    kind: "san",
+    uri: "iscsi:192.0.2.5::::iqn.2026-01.org.example:disk-of-web-1",
+    initiator: "iqn.2026-01.org.example:web-1",
+    username: "web-1",
+    password: `it's "$6$" & <b>#1`.replaceAll(" ", ""),
+  } as const;
+
+  test("golden", async () => {
+    await expect(renderScript("ipxe", san, PLACE)).toMatchFileSnapshot("goldens/san.ipxe");
+  });
+
+  test("the settings are there before the disk is asked for", () => {
+    const { ran, status } = runIpxeScript(renderScript("ipxe", san, PLACE), EFI, ([name]) =>
+      name === "sanboot" ? null : 0,
+    );
+    expect(ran.slice(-4)).toEqual([
+      `set initiator-iqn ${san.initiator}`,
+      `set username ${san.username}`,
+      `set password ${san.password}`,
+      `sanboot ${san.uri}`,
+    ]);
+    expect(status).toBe(0);
+  });
+
+  test("a failure is tried again", () => {
+    const failed = runIpxeScript(renderScript("ipxe", san, PLACE), EFI, ([name]) =>
+      name === "sanboot" ? 1 : 0,
+    );
+    expect(failed.status).toBe(1);
+  });
+
+  test.each([
+    ["password", "a b"],
+    ["password", "a${b}"],
+    ["password", "-a"],
+    ["username", "a\nb"],
+    ["initiator", "iqn a"],
+    ["uri", "iscsi:a || shell"],
+  ])("refuses the %s %j", (field, value) => {
+    expect(() => renderScript("ipxe", { ...san, [field]: value }, PLACE)).toThrow(
+      expect.objectContaining({ code: "unrenderable-value", field }),
+    );
+  });
+
+  test.each(["grub", "pxelinux"] as const)("%s says that it cannot", (dialect) => {
+    expect(() => renderScript(dialect, san, PLACE)).toThrow(
+      expect.objectContaining({ code: "unsupported-plan", field: "mode" }),
     );
   });
 });

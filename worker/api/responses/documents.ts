@@ -38,13 +38,14 @@ export const revisionPageSchema = pageOf(
     }),
 );
 
-const [installProfile, liveProfile, menuProfile, chainProfile, localProfile] = PROFILE_SCHEMAS;
+const [installProfile, liveProfile, menuProfile, chainProfile, sanProfile, localProfile] = PROFILE_SCHEMAS;
 export const profileDocumentSchema = z
   .discriminatedUnion("mode", [
     installProfile.safeExtend(headMembers),
     liveProfile.safeExtend(headMembers),
     menuProfile.safeExtend(headMembers),
     chainProfile.extend(headMembers),
+    sanProfile.safeExtend(headMembers),
     localProfile.extend(headMembers),
   ])
   .meta({ id: "ProfileDocument", examples: [{ ...exampleHead, name: "disk", mode: "local" }] });
