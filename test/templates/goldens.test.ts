@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { renderTemplate } from "../../core/render/render.ts";
-import { readLibrary, SYSTEM_VIEW } from "./library.ts";
+import { readLibrary, viewFor } from "./library.ts";
 
 const GOLDENS = fileURLToPath(new URL("goldens", import.meta.url));
 
@@ -13,7 +13,7 @@ describe.each(readLibrary().map(({ path, template }) => [path, template] as cons
     test.each(examples.length === 0 ? [["least", {}] as const] : examples)(
       "as its example %s",
       async (name, variables) => {
-        const text = renderTemplate(template, { ...SYSTEM_VIEW, ...variables }, { name: path });
+        const text = renderTemplate(template, { ...viewFor(template), ...variables }, { name: path });
         await expect(text).toMatchFileSnapshot(`${GOLDENS}/${path}.${name}`);
       },
     );

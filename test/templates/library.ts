@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseTemplate, type ParsedTemplate } from "../../core/render/parse.ts";
 import { renderTemplate } from "../../core/render/render.ts";
+import { secretNames } from "../../core/render/secret-names.ts";
 
 const ROOT = fileURLToPath(new URL("../../templates", import.meta.url));
 
@@ -46,6 +47,13 @@ export const SYSTEM_VIEW = {
   },
 };
 
+/** The view of a template: with a value for each secret that it names. */
+export function viewFor(template: ParsedTemplate): Readonly<Record<string, unknown>> {
+  const secret = Object.fromEntries(secretNames(template).map((name) => [name, `the ${name} <&'"`]));
+  return { ...SYSTEM_VIEW, secret };
+}
+
 export function render(path: string, variables: Readonly<Record<string, unknown>>): string {
-  return renderTemplate(findTemplate(path), { ...SYSTEM_VIEW, ...variables }, { name: path });
+  const template = findTemplate(path);
+  return renderTemplate(template, { ...viewFor(template), ...variables }, { name: path });
 }

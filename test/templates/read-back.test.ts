@@ -8,15 +8,26 @@ import type { ContextName } from "../../core/render/contexts.ts";
 import { TemplateError } from "../../core/render/problems.ts";
 import { renderTemplate } from "../../core/render/render.ts";
 import type { VariableValue } from "../../core/render/variables.ts";
-import { jsonParse } from "../core/render/read-back/in-process.ts";
+import { jsonParse, kernelPort } from "../core/render/read-back/in-process.ts";
 import { pythonReader } from "../core/render/read-back/python.ts";
 import type { Reader } from "../core/render/read-back/reader.ts";
 import { missingNeed } from "../relay/net/needs.ts";
 import { variablesOf } from "./generate.ts";
-import { findTemplate, readLibrary, render, SYSTEM_VIEW } from "./library.ts";
+import { findTemplate, readLibrary, render, SYSTEM_VIEW, viewFor } from "./library.ts";
 
 /** All of them: `SETS=1000 npx vitest run --project core test/templates/read-back`. */
 const SETS = Number(process.env["SETS"] ?? "40");
+
+/** Dash's parser takes the script; that each value is in it as one word is looked for by `expectFound`. */
+const shellWords: Reader = {
+  name: "dash -n",
+  available: missingNeed({ programs: ["/bin/dash"] }) === undefined,
+  read: (texts) =>
+    texts.map((text) => {
+      const { status, stderr } = spawnSync("/bin/dash", ["-n"], { input: text, encoding: "utf8" });
+      return status === 0 ? [text] : { error: stderr };
+    }),
+};
 
 const READERS: Partial<Record<ContextName, Reader>> = {
   autoinstall: pythonReader("yaml", "PyYAML"),
@@ -24,19 +35,28 @@ const READERS: Partial<Record<ContextName, Reader>> = {
   autoyast: pythonReader("xml", "expat"),
   ignition: jsonParse,
   kickstart: pythonReader("kickstart", "shlex, as pykickstart reads"),
+  "kernel-args": kernelPort,
+  shell: shellWords,
   toml: pythonReader("toml", "tomllib"),
   unattend: pythonReader("xml", "expat"),
+};
+
+/** Templates that are read otherwise than their language is. */
+const OWN_READERS: Readonly<Record<string, Reader>> = {
+  "kickstart/esxi": pythonReader("esxi", "shlex, section by section"),
 };
 
 /** Variables that another one takes the place of, by template. */
 const REPLACED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "toml/proxmox-ve": { diskSerial: "zfsDisks" },
+  "cloud-config/talos-controlplane": { disk: "diskSerial" },
+  "cloud-config/talos-worker": { disk: "diskSerial" },
 };
 
 const readable = readLibrary().filter(({ template }) => READERS[template.kind] !== undefined);
 
 describe.each(readable.map(({ path, template }) => [path, template] as const))("%s", (path, template) => {
-  const reader = READERS[template.kind]!;
+  const reader = OWN_READERS[path] ?? READERS[template.kind]!;
 
   test.skipIf(!reader.available)(
     `${reader.name} finds every value of ${SETS} random sets`,
@@ -46,7 +66,10 @@ describe.each(readable.map(({ path, template }) => [path, template] as const))("
       const rendered = sets.flatMap((variables) => {
         try {
           return [
-            { variables, text: renderTemplate(template, { ...SYSTEM_VIEW, ...variables }, { name: path }) },
+            {
+              variables,
+              text: renderTemplate(template, { ...viewFor(template), ...variables }, { name: path }),
+            },
           ];
         } catch (error) {
           // The second outcome: refused, by the name of what it was refused for.
@@ -67,7 +90,7 @@ describe.each(readable.map(({ path, template }) => [path, template] as const))("
         const found = (reading as readonly string[]).join("\n");
         for (const [name, value] of Object.entries(variables)) {
           const by = REPLACED[path]?.[name];
-          const isReplaced = by !== undefined && (variables[by] as readonly string[]).length > 0;
+          const isReplaced = by !== undefined && (variables[by] as string | readonly string[]).length > 0;
           if (!isReplaced) expectFound(found, name, value);
         }
       }

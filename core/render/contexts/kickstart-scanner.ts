@@ -23,8 +23,9 @@ export type KickstartScanner = {
 
 type Section = "commands" | "script" | "foreign-script" | "packages" | "other" | "lost";
 
-const SCRIPTS = /^%(?:pre|pre-install|post|onerror|traceback)$/;
-const SHELLS = /^(?:\/usr)?\/bin\/(?:sh|bash|dash)$/;
+const SCRIPTS = /^%(?:pre|pre-install|post|onerror|traceback|firstboot)$/;
+/** `busybox` is ESXi's, whose sections end where the next one begins: all of them are shell then. */
+const SHELLS = /^(?:(?:\/usr)?\/bin\/(?:sh|bash|dash)|busybox)$/;
 
 export function createKickstartScanner(): KickstartScanner {
   let section: Section = "commands";

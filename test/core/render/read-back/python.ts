@@ -6,7 +6,7 @@ const SCRIPT = new URL("read-back.py", import.meta.url).pathname;
 const PYTHON = "/usr/bin/python3";
 
 /** A parser of Python's, by its name in `read-back.py`. */
-export function pythonReader(language: "yaml" | "toml" | "xml" | "kickstart", name: string): Reader {
+export function pythonReader(language: "yaml" | "toml" | "xml" | "kickstart" | "esxi", name: string): Reader {
   const run = (texts: readonly string[]): Readings => {
     const { stdout, stderr, status } = spawnSync(PYTHON, [SCRIPT, language], {
       input: JSON.stringify(texts),
@@ -16,7 +16,13 @@ export function pythonReader(language: "yaml" | "toml" | "xml" | "kickstart", na
     if (status !== 0) throw new Error(`${name}: ${stderr}`);
     return JSON.parse(stdout) as Readings;
   };
-  const imports = { yaml: "yaml", toml: "tomllib", xml: "xml.etree.ElementTree", kickstart: "shlex" };
+  const imports = {
+    yaml: "yaml",
+    toml: "tomllib",
+    xml: "xml.etree.ElementTree",
+    kickstart: "shlex",
+    esxi: "shlex",
+  };
   return {
     name,
     available:

@@ -1,6 +1,6 @@
 """Reads documents with Python's parsers: a JSON list of texts in, a JSON list of leaf lists out.
 
-Usage: read-back.py yaml|toml|kickstart|xml < texts.json > leaves.json
+Usage: read-back.py yaml|toml|kickstart|esxi|xml < texts.json > leaves.json
 A text that cannot be parsed gives {"error": …} in the place of its leaves.
 """
 import json
@@ -37,6 +37,21 @@ def read_xml(text):
     return found
 
 
+def read_esxi(text):
+    """ESXi's scripted installation: a section ends where the next one begins, and none but these begins one."""
+    found, in_section = [], False
+    for line in text.splitlines():
+        words = line.split()
+        if words and words[0] in ("%pre", "%post", "%firstboot"):
+            in_section = True
+            found += shlex.split(line)
+        elif in_section:
+            found.append(line)
+        else:
+            found += shlex.split(line, comments=True)
+    return found
+
+
 def read_kickstart(text):
     """pykickstart's _stateMachine and _readSection, as far as they read text."""
     # load_to_str opens the file as text: universal newlines.
@@ -65,7 +80,7 @@ def read_kickstart(text):
     return found
 
 
-READERS = {"yaml": read_yaml, "toml": read_toml, "xml": read_xml, "kickstart": read_kickstart}
+READERS = {"yaml": read_yaml, "toml": read_toml, "xml": read_xml, "kickstart": read_kickstart, "esxi": read_esxi}
 
 
 def main():
