@@ -50,6 +50,7 @@ export function checkProfile(sql: SqlStorage, profile: Profile): FieldError[] {
         return [];
       });
     case "chain":
+    case "san":
     case "local":
       return [];
   }
