@@ -8,13 +8,24 @@ export class ApiError extends PxedgeError {
   readonly status: number;
   /** The last part of the problem's type, e.g. `attempt-active`; `undefined` where something else answered. */
   readonly problem: string | undefined;
+  /** Every field at fault. */
+  readonly fields: readonly FieldError[];
 
-  constructor(status: number, problem: string | undefined, message: string) {
+  constructor(
+    status: number,
+    problem: string | undefined,
+    message: string,
+    fields: readonly FieldError[] = [],
+  ) {
     super(message);
     this.status = status;
     this.problem = problem;
+    this.fields = fields;
   }
 }
+
+/** What is wrong with one field of a document, e.g. `files.linux.sha256`. */
+export type FieldError = { readonly field: string; readonly message: string };
 
 export type RequestOptions = {
   readonly headers?: Readonly<Record<string, string>>;
@@ -89,17 +100,17 @@ export function createApiClient(url: string, token: string): ApiClient {
 }
 
 function readRefusal(status: number, text: string): ApiError {
-  let problem: { type?: string; title?: string; detail?: string };
+  let problem: { type?: string; title?: string; detail?: string; errors?: FieldError[] };
   try {
     problem = JSON.parse(text);
   } catch {
     // Not of the control plane, which always says why: a gateway, or another server.
     return new ApiError(status, undefined, `the server answered HTTP ${status} without saying why`);
   }
-  const { type, title, detail } = problem;
+  const { type, title, detail, errors } = problem;
   const sentence =
     status === 401
       ? "the control plane does not accept the token: is PXEDGE_TOKEN (or --token) meant for it, and not expired?"
       : (detail ?? title ?? `HTTP ${status}`);
-  return new ApiError(status, type?.split(":").at(-1), sentence);
+  return new ApiError(status, type?.split(":").at(-1), sentence, errors);
 }

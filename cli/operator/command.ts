@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { createApiClient, type ApiClient } from "../api-client.ts";
 import { findConnection } from "../connection.ts";
 import { formatTable, type Column } from "../terminal/table.ts";
@@ -21,18 +21,23 @@ export type Session = {
 // oxlint-disable-next-line typescript/no-explicit-any
 type Options = Record<string, any>;
 
-/** Adds a command that talks to the control plane, with its options and examples. */
+/**
+ * Adds a command that talks to the control plane, with its options and examples.
+ *
+ * @param url the option `--url`, where it names more than the control plane
+ */
 export function operatorCommand(
   parent: Command,
   usage: string,
   description: string,
   examples: readonly string[],
+  url: Option = new Option("--url <url>", "address of the control plane (PXEDGE_URL)"),
 ): Command {
   return parent
     .command(usage)
     .description(description)
     .option("--json", "print JSON, for scripts")
-    .option("--url <url>", "address of the control plane (PXEDGE_URL)")
+    .addOption(url)
     .option("--token <token>", "API token (PXEDGE_TOKEN)")
     .addHelpText("after", `\nExamples:\n${examples.map((example) => `  $ pxedge ${example}\n`).join("")}`);
 }
@@ -51,16 +56,18 @@ export function siteCommand(
 }
 
 /**
- * The action of an operator's command: a session, the arguments, and the options.
+ * The action of an operator's command: a session, the arguments, and the options,
+ * of which `connectionFlags` picks those that say where the control plane is.
  * `A` is what the command's usage declares, which commander's types do not know.
  */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters
 export function withSession<A extends readonly (string | undefined)[] = []>(
   work: (session: Session, args: A, options: Options) => Promise<void>,
+  connectionFlags: (options: Options) => Options = (options) => options,
 ): (this: Command) => Promise<void> {
   return async function (this: Command) {
     const options = this.opts<Options>();
-    await work(openSession(options), this.args as unknown as A, options);
+    await work(openSession(connectionFlags(options)), this.args as unknown as A, options);
   };
 }
 

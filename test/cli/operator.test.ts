@@ -130,22 +130,38 @@ test("arm --wait follows the install, and exits 1 where it is not installed", as
 
 test("an upload that broke off goes on with the parts that are missing", async () => {
   const image = "resumed";
-  const base = `/images/${image}/files/linux`;
+  const large = join(directory, "large");
+  writeFileSync(large, Buffer.alloc(20 << 20, "large"));
+  const base = `/images/${image}/files/large`;
   const { uploadId } = await api.request("POST", `${base}?uploads`);
-  await api.send(
-    "PUT",
-    `${base}?uploadId=${uploadId}&part=1`,
-    new Uint8Array(Buffer.alloc(8 << 20, "kernel")),
-  );
-  expect(await pxedge(["image", "add", image, "--kernel", kernel])).toMatchObject({ code: 0 });
+  const sendPart = async (upload: string, bytes: Uint8Array<ArrayBuffer>) =>
+    await api.send("PUT", `${base}?uploadId=${upload}&part=1`, bytes);
+  await sendPart(uploadId, new Uint8Array(Buffer.alloc(8 << 20, "large")));
+  expect(await pxedge(["image", "add", image, "--kernel", large])).toMatchObject({ code: 0 });
   expect((await api.request("GET", base)).items).toEqual([]);
 
   // What had arrived was of another file: the upload begins anew.
-  const other = (await api.request("POST", `${base}?uploads`)).uploadId;
-  await api.send("PUT", `${base}?uploadId=${other}&part=1`, new Uint8Array(8 << 20));
-  expect(await pxedge(["image", "add", image, "--kernel", kernel])).toMatchObject({ code: 0 });
+  writeFileSync(large, Buffer.alloc(20 << 20, "other"));
+  await sendPart((await api.request("POST", `${base}?uploads`)).uploadId, new Uint8Array(8 << 20));
+  expect(await pxedge(["image", "add", image, "--kernel", large])).toMatchObject({ code: 0 });
   const { files } = await json("image", "show", image);
-  expect(files.linux.sizeBytes).toBe(20 << 20);
+  expect(files.large.sizeBytes).toBe(20 << 20);
+});
+
+test("what the control plane has is not sent again, under whatever name", async () => {
+  const again = await pxedge(["image", "add", "again", "--file", `boot/linux=${kernel}`, "--initrd", initrd]);
+  expect(again.stdout).toMatch(
+    /^initrd\.gz .*\(there already\)\nboot\/linux .*\(there already\)\nimage again is /,
+  );
+});
+
+test("a file that is to stay where it is, of an origin that none is taken from", async () => {
+  const address = `https://127.0.0.1:1/linux#sha256=${"0".repeat(64)}`;
+  const unreachable = await pxedge(["image", "add", "x", "--url", address]);
+  expect(unreachable).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("https://127.0.0.1:1 cannot be reached"),
+  });
 });
 
 test("revisions are listed, and a name goes back to an earlier one", async () => {

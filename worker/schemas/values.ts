@@ -17,7 +17,10 @@ export const nameSchema = z
 export const filePathSchema = z
   .string()
   .max(200)
-  .regex(/^[A-Za-z0-9._+-]+(?:\/[A-Za-z0-9._+-]+)*$/, "letters, digits and . _ + - between single slashes")
+  .regex(
+    /^[A-Za-z0-9._~+-]+(?:\/[A-Za-z0-9._~+-]+)*$/,
+    "letters, digits and . _ ~ + - between single slashes",
+  )
   .refine(
     (path) => !path.split("/").some((part) => part === "." || part === ".."),
     "no '.' or '..' segments",
