@@ -5,6 +5,7 @@ import { loadRelayConfig } from "../relay/config/parse.ts";
 import { createLog } from "../relay/log.ts";
 import { readProxyEnvironment } from "../relay/net/proxy-environment.ts";
 import { startRelay, type Relay } from "../relay/relay.ts";
+import { connectServiceManager } from "../relay/systemd/service-manager.ts";
 
 /** What is under way when a relay is stopped may go on for so long; a second signal ends it at once. */
 const DRAIN_MS = 10_000;
@@ -18,11 +19,14 @@ export async function runRelay(configFile: string): Promise<void> {
   process.on("SIGHUP", () => reload());
   const config = await loadRelayConfig(configFile);
   const log = createLog(config.log);
+  const serviceManager = connectServiceManager(process.env, process.pid, log);
   const relay = await startRelay({ config, log, proxy: readProxyEnvironment(process.env) });
+  serviceManager.ready();
   reload = () => void reloadConfig(relay, configFile, log);
   if (wantsReload) reload();
   await signalled;
   log.info("stopping");
+  serviceManager.stopping();
   reload = () => undefined;
   const cut = new AbortController();
   void nextStopSignal().then(() => cut.abort());

@@ -90,13 +90,23 @@ export class WriteAheadLog {
    * @throws what node:sqlite throws
    */
   async checkpoint(): Promise<void> {
-    const worker = new Worker(new URL("checkpoint-worker.ts", import.meta.url), {
-      workerData: this.#databasePath,
-    });
+    const worker = new Worker(`(${checkpoint.toString()})()`, { eval: true, workerData: this.#databasePath });
     await once(worker, "exit");
   }
 
   close(): void {
     closeSync(this.#fd);
   }
+}
+
+/**
+ * The thread of `WriteAheadLog.checkpoint`, which runs its text: a relay may be
+ * one file, with no other beside it to start. Nothing of this module is there.
+ */
+function checkpoint(): void {
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  const { workerData } = process.getBuiltinModule("node:worker_threads");
+  const database = new DatabaseSync(workerData as string);
+  database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  database.close();
 }

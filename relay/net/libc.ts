@@ -38,6 +38,7 @@ const nativeIfNameToIndex = libc.func("unsigned int if_nametoindex(const char *n
 /** Error numbers told apart here; the same on every Linux architecture. */
 export const ERRNO = { EPERM: 1, EAGAIN: 11, EACCES: 13, ENODEV: 19, EADDRINUSE: 98 } as const;
 
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_NETLINK = 16;
 const NETLINK_ROUTE = 0;
@@ -56,6 +57,19 @@ const UDP_SEGMENT = 103;
 /** Opens a non-blocking IPv4 datagram socket; the value is its descriptor. See socket(2). */
 export function openDatagramSocket(): CallResult {
   return result(nativeSocket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) as number);
+}
+
+/** Opens a non-blocking datagram socket to processes of this host. See unix(7). */
+export function openUnixDatagramSocket(): CallResult {
+  return result(nativeSocket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) as number);
+}
+
+/** A socket's path as struct sockaddr_un has it; one that begins with `@` is abstract. See unix(7). */
+export function encodeUnixAddress(path: string): Buffer {
+  const bytes = Buffer.from(`\0\0${path}`);
+  bytes.writeUInt16LE(AF_UNIX, 0);
+  if (path.startsWith("@")) bytes.writeUInt8(0, 2);
+  return bytes;
 }
 
 /** Opens a socket to the kernel's routing tables. See rtnetlink(7). */
@@ -151,8 +165,7 @@ export function segmentDatagrams(fd: number, bytes: number): CallResult {
 }
 
 /**
- * Sends the first `length` bytes of `data` to what `encodeSocketAddress` made,
- * without waiting; returns 0, or the error number. See sendto(2).
+ * Sends the first `length` bytes of `data` to an encoded address, without waiting; returns 0, or the error number. See sendto(2).
  */
 export function sendTo(fd: number, data: Buffer, length: number, to: Buffer): number {
   const sent = nativeSendto(fd, data, length, MSG_DONTWAIT, to, to.length) as number;
