@@ -22,7 +22,7 @@ type Event = Pick<BootEvent, "at" | "stage" | "name" | "detail">;
 
 const NEVER_SEEN = [
   "the machine has not been restarted since it was armed",
-  "network boot is not first in the firmware's boot order (an earlier install may have put itself ahead), or PXE is disabled for this NIC",
+  "network boot is not first in the firmware's boot order: an earlier install may have put itself ahead, which the templates' `networkBootFirst` prevents; or PXE is disabled for this NIC",
   "the MAC that is registered is not of the NIC that boots",
   "the relay does not run, or does not answer on this network (VLAN, DHCP relay agent, port still blocked by spanning tree)",
 ];

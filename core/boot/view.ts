@@ -7,7 +7,7 @@ export type RenderView = Readonly<Record<string, unknown>>;
 /**
  * The names a template sees: the merged variables (site < profile < machine <
  * order) at the top, and `machine`, `site`, `attempt` (of an install) and `urls`
- * beside them.
+ * beside them. `urls.host` and `urls.mirror` are of a relay.
  *
  * @param mac the MAC that the machine boots from
  * @param baseUrl where the machine reaches its relay, without a trailing slash
@@ -23,6 +23,8 @@ export function createView(boot: {
   variables: readonly Variables[];
 }): RenderView {
   const { machine, mac, baseUrl, capability } = boot;
+  // Booted straight from the control plane a machine is under a token's path, and has no relay's mirrors.
+  const relay = new URL(baseUrl);
   return {
     ...Object.assign({}, ...boot.variables),
     machine: {
@@ -40,6 +42,7 @@ export function createView(boot: {
     ...(boot.attemptId !== null && { attempt: { id: boot.attemptId } }),
     urls: {
       base: baseUrl,
+      ...(relay.pathname === "/" && { host: relay.host, mirror: `${baseUrl}/mirror/` }),
       answers: `${baseUrl}/a/${capability}/`,
       events: `${baseUrl}/e/${capability}/`,
     },

@@ -7,14 +7,17 @@ const text = fc
   .string({ unit: "grapheme", minLength: 1, maxLength: 24 })
   .filter((value) => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(value) && value.isWellFormed());
 
-/** Values for every variable of a template, each as its declaration allows. */
+/** Values for the variables of a template, each as its declaration allows; those that may be left out are at times. */
 export function variablesOf({ variables }: ParsedTemplate): fc.Arbitrary<Record<string, VariableValue>> {
+  const required = Object.keys(variables).filter((name) => variables[name]!.required);
   return fc.record(
     Object.fromEntries(Object.entries(variables).map(([name, each]) => [name, valueOf(each)])),
+    { requiredKeys: required },
   );
 }
 
-function valueOf({ type, pattern }: VariableDeclaration): fc.Arbitrary<VariableValue> {
+function valueOf({ type, pattern, enum: choices }: VariableDeclaration): fc.Arbitrary<VariableValue> {
+  if (choices !== undefined) return fc.constantFrom(...choices);
   const one = pattern === undefined ? text : fc.stringMatching(pattern).filter((value) => value.length <= 60);
   switch (type) {
     case "string":

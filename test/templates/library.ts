@@ -41,6 +41,8 @@ export const SYSTEM_VIEW = {
   attempt: { id: "0fa2421080697554" },
   urls: {
     base: "http://192.0.2.1:8080",
+    host: "192.0.2.1:8080",
+    mirror: "http://192.0.2.1:8080/mirror/",
     answers: "http://192.0.2.1:8080/a/CAPABILITY/",
     events: "http://192.0.2.1:8080/e/CAPABILITY/",
     tree: "http://192.0.2.1:8080/t/GRANT/image/revision/",

@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
@@ -16,6 +15,7 @@ const view = {
   attempt: { id: "a1" },
   urls: {
     base: "http://192.168.77.1:8080",
+    host: "192.168.77.1:8080",
     answers: "http://192.168.77.1:8080/a/CAP/",
     events: "http://192.168.77.1:8080/e/CAP/",
   },
@@ -24,6 +24,8 @@ const view = {
 };
 const full = {
   ...view,
+  relayMirror: "debian",
+  layout: "lvm",
   disk: "/dev/nvme0n1",
   userName: "ops",
   userFullName: 'Ops & Co. "#1" — Zoë\'s',
@@ -51,7 +53,9 @@ test.each(Object.entries(template.examples))("renders its example %s", (_, examp
 
 test("says all that is missing", () => {
   const missing = checkTemplate(template, {}).map((problem) => problem.variable);
-  expect(new Set(missing)).toEqual(new Set(["mirrorHost", "machine.name", "attempt.id", "urls.events"]));
+  expect(new Set(missing)).toEqual(
+    new Set(["mirrorHost", "machine.name", "machine.mac", "attempt.id", "urls.events"]),
+  );
 });
 
 test.each([
@@ -81,29 +85,22 @@ describe.skipIf(!hasDebconf)("as debconf reads it", () => {
 
   test("least: first disk, no user, root disabled, all suites", () => {
     const read = readThroughDebconf(render(view), [
-      "partman-auto/disk",
-      "partman/early_command",
+      "mirror/http/hostname",
+      "mirror/http/directory",
+      "partman-auto/method",
       "passwd/make-user",
       "passwd/root-password-crypted",
       "apt-setup/services-select",
-      "grub-installer/bootdev",
       "netcfg/get_domain",
     ]);
-    expect(read).toEqual([
-      null,
-      'debconf-set partman-auto/disk "$(list-devices disk | head -n1)"',
-      "false",
-      "!",
-      "security, updates",
-      "default",
-      "",
-    ]);
+    expect(read).toEqual(["mirror.example", "/debian", "regular", "false", "!", "security, updates", ""]);
   });
 
   test("full: every value arrives", () => {
     const read = readThroughDebconf(render(full), [
-      "partman-auto/disk",
-      "partman/early_command",
+      "mirror/http/hostname",
+      "mirror/http/directory",
+      "partman-auto/method",
       "passwd/username",
       "passwd/user-fullname",
       "passwd/user-password-crypted",
@@ -112,39 +109,15 @@ describe.skipIf(!hasDebconf)("as debconf reads it", () => {
       "pkgsel/include",
     ]);
     expect(read).toEqual([
-      full.disk,
-      null,
+      "192.168.77.1:8080",
+      "/mirror/debian",
+      "lvm",
       full.userName,
       full.userFullName,
       full.userPasswordHash,
       full.rootPasswordHash,
       "security",
-      full.packages.join(" "),
-    ]);
-  });
-
-  test("the commands run: names and keys are written, the callback is made", () => {
-    const [early, late] = readThroughDebconf(render(full), ["preseed/early_command", "preseed/late_command"]);
-    const script = `
-      set -e
-      root=$(mktemp -d); trap 'rm -rf "$root"' EXIT
-      mkdir -p "$root/etc"; printf '127.0.0.1\\tlocalhost\\n127.0.1.1\\tdebian\\n' > "$root/etc/hosts"
-      wget() { echo "wget $*"; }
-      sleep() { :; }
-      ${early}
-      ${late!.replaceAll("/target", '"$root"')}
-      cat "$root/etc/hostname" "$root/etc/hosts" "$root/root/.ssh/authorized_keys"`;
-    const { stdout, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8" });
-    expect(stderr).toBe("");
-    expect(stdout.split("\n")).toEqual([
-      `wget -q -O /dev/null http://192.168.77.1:8080/e/CAP/started?message=${hostname()}`,
-      "wget -q -O /dev/null http://192.168.77.1:8080/e/CAP/installed",
-      "web-1",
-      "127.0.0.1\tlocalhost",
-      "127.0.1.1\tweb-1.example.org web-1",
-      "ssh-ed25519 AAAA it's me",
-      "ssh-rsa BBBB $HOME",
-      "",
+      `${full.packages.join(" ")} sudo`,
     ]);
   });
 });

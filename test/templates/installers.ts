@@ -1,0 +1,52 @@
+import { parse } from "yaml";
+import { readThroughDebconf } from "../core/render/debconf.ts";
+import { render } from "./library.ts";
+import { runScript, type Ran } from "./sandbox.ts";
+
+type Variables = Readonly<Record<string, unknown>>;
+
+/** What a script before the install does with disks, by template. */
+export type Choice = Ran & { readonly chosen: readonly string[] };
+
+/** Runs what each template runs before its installer touches a disk. */
+export const CHOOSERS: Readonly<
+  Record<string, (variables: Variables, files?: Readonly<Record<string, string>>) => Choice>
+> = {
+  "kickstart/enterprise-linux": (variables, files = {}) => {
+    const ran = runScript(kickstartSection("pre", variables), { files });
+    const only = /^ignoredisk --only-use=(.*)$/m.exec(ran.read("/tmp/pxedge-disk.ks") ?? "")?.[1];
+    return { ...ran, chosen: only?.split(",").map((name) => `/dev/${name}`) ?? [] };
+  },
+  "preseed/debian-12": (variables, files = {}) => {
+    const ran = runScript(preseedCommand("partman/early_command", variables), { files });
+    const disks = /^partman-auto\/disk=(.*)$/m.exec(ran.read("/debconf") ?? "")?.[1];
+    return { ...ran, chosen: disks?.split(" ") ?? [] };
+  },
+  "autoinstall/ubuntu": (variables, files = {}) => {
+    const rendered = parse(render("autoinstall/ubuntu", variables)) as {
+      autoinstall: { "early-commands": string[] };
+    };
+    const ran = runScript(rendered.autoinstall["early-commands"].join("\n"), {
+      files: { "autoinstall.yaml": JSON.stringify(rendered.autoinstall), ...files },
+    });
+    const { storage } = parse(ran.read("/autoinstall.yaml")!) as {
+      storage: { layout?: { match: { path?: string } }; config?: { path?: string; type: string }[] };
+    };
+    const paths = storage.config?.filter(({ type }) => type === "disk").map(({ path }) => path) ?? [
+      storage.layout!.match.path,
+    ];
+    return { ...ran, chosen: paths.filter((path) => path !== undefined) };
+  },
+};
+
+/** A section of the kickstart, e.g. `pre`, without its first and its last line. */
+export function kickstartSection(name: string, variables: Variables): string {
+  const text = render("kickstart/enterprise-linux", variables);
+  return new RegExp(`^%${name}(?: .*)?\n([^]*?)^%end`, "m").exec(text)![1]!;
+}
+
+/** A command of the preseed file, as debconf reads it. */
+export function preseedCommand(question: string, variables: Variables): string {
+  const text = render("preseed/debian-12", { mirrorHost: "mirror.example", ...variables });
+  return readThroughDebconf(text, [question])[0]!;
+}
