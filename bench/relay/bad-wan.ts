@@ -29,7 +29,8 @@ export async function measureBadWan(
   );
 }
 
-function format({ count, p50Ms, p99Ms, maxMs, failed }: Latencies): string {
+function format({ count, p50Ms, p99Ms, maxMs, failed, failure }: Latencies): string {
+  const why = failure === undefined ? "" : ` (${failure})`;
   const answered = (100 * count) / Math.max(1, count + failed);
-  return `p99 ${p99Ms.toFixed(1)} ms (p50 ${p50Ms.toFixed(1)}, max ${maxMs.toFixed(1)}), ${answered.toFixed(2)} % of ${count + failed} answered`;
+  return `p99 ${p99Ms.toFixed(1)} ms (p50 ${p50Ms.toFixed(1)}, max ${maxMs.toFixed(1)}), ${answered.toFixed(2)} % of ${count + failed} answered${why}`;
 }

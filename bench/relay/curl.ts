@@ -36,6 +36,8 @@ export async function downloadManyTimes(
   const config = join(directory, "curl.conf");
   const transfer = (index: number): string =>
     [
+      // Of this transfer alone: its progress would get among the lines.
+      "silent",
       ...(from.length === 0 ? [] : [`interface = "${from[index % from.length]}"`]),
       `url = "${url}"`,
       `output = "/dev/null"`,
@@ -44,8 +46,9 @@ export async function downloadManyTimes(
       `write-out = "%{http_code} %{size_download} %{time_total} %{exitcode}\\n"`,
     ].join("\n");
   writeFileSync(config, Array.from({ length: count }, (_, index) => transfer(index)).join("\nnext\n"));
-  const child = await place.spawn("curl", [
-    ...["--silent", "--parallel", "--parallel-immediate", "--parallel-max", "300"],
+  // Clients are other machines: what they take of this one's processors is not to be the relay's.
+  const child = await place.spawn("nice", [
+    ...["-n", "10", "curl", "--parallel", "--parallel-immediate", "--parallel-max", "300"],
     ...["--config", config],
   ]);
   // Ends with an error where a transfer was ended by its time. Its last lines may come after its exit.

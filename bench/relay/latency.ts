@@ -9,6 +9,8 @@ export type Latencies = {
   readonly p99Ms: number;
   readonly maxMs: number;
   readonly failed: number;
+  /** Why the first one failed. */
+  readonly failure?: string;
 };
 
 /** DHCP exchanges begun a second, by clients that take turns. */
@@ -35,8 +37,9 @@ export async function measureDhcp(host: Host, seconds: number): Promise<Latencie
 export async function measureRequests(host: Host, url: string, seconds: number): Promise<Latencies> {
   const child: Child = await host.spawn(process.execPath, [REQUESTER, url, String(seconds)]);
   await child.exited;
-  const { times, failed } = JSON.parse(child.output()) as { times: number[]; failed: number };
-  return summarize(times, failed);
+  const { times, failures } = JSON.parse(child.output()) as { times: number[]; failures: string[] };
+  const [failure] = failures;
+  return { ...summarize(times, failures.length), ...(failure !== undefined && { failure }) };
 }
 
 function summarize(times: readonly number[], failed: number): Latencies {

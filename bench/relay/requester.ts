@@ -10,7 +10,7 @@ const [url = "", seconds = "1"] = process.argv.slice(2);
 const RATE = 50;
 const agent = new http.Agent({ keepAlive: true, maxSockets: 200 });
 const times: number[] = [];
-let failed = 0;
+const failures: string[] = [];
 
 function urlOf(n: number): string {
   const digits = n.toString(16).padStart(6, "0");
@@ -23,12 +23,12 @@ async function get(n: number): Promise<void> {
     const request = http.get(urlOf(n), { agent }, (response) => {
       response.resume().once("end", () => {
         if (response.statusCode === 200) times.push(performance.now() - startedAt);
-        else failed++;
+        else failures.push(`status ${response.statusCode}`);
         resolve();
       });
     });
-    request.once("error", () => {
-      failed++;
+    request.once("error", (error: NodeJS.ErrnoException) => {
+      failures.push(`${error.code ?? error.message} after ${(performance.now() - startedAt).toFixed(0)} ms`);
       resolve();
     });
   });
@@ -43,4 +43,4 @@ for (let i = 0; i < count; i++) {
 }
 await Promise.all(all);
 agent.destroy();
-process.stdout.write(JSON.stringify({ times, failed }));
+process.stdout.write(JSON.stringify({ times, failures }));

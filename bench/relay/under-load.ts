@@ -56,6 +56,7 @@ function rssBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
 }
 
-function format({ count, p50Ms, p99Ms, maxMs, failed }: Latencies): string {
-  return `${p99Ms.toFixed(1)} ms (p50 ${p50Ms.toFixed(1)}, max ${maxMs.toFixed(1)}, n ${count}, ${failed} failed)`;
+function format({ count, p50Ms, p99Ms, maxMs, failed, failure }: Latencies): string {
+  const why = failure === undefined ? "" : ` (${failure})`;
+  return `${p99Ms.toFixed(1)} ms (p50 ${p50Ms.toFixed(1)}, max ${maxMs.toFixed(1)}, n ${count}, ${failed} failed${why})`;
 }
