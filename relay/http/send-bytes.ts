@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 
 import type { Pacer } from "./pacer.ts";
 import { answered, type Answer } from "./answer.ts";
+import { createTurnstile } from "./turnstile.ts";
 
 export type SendBytesOptions = {
   readonly response: ServerResponse;
@@ -22,6 +23,9 @@ const SMALLEST_BYTES = 64 * 1024;
 
 /** For one buffer, which it keeps from others as long as it takes. */
 const SLOWEST_WRITE_MS = 5 * 60_000;
+
+/** Writes of all responses in a turn of the event loop: some milliseconds' worth. */
+const turn = createTurnstile(8);
 
 let sending = 0;
 
@@ -48,6 +52,7 @@ export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
       await pacer.take(client, buffer.length, () => !response.destroyed);
       const length = await read(buffer, position, last);
       isReading = false;
+      await turn();
       if (!response.headersSent) response.writeHead(status, headers);
       // One is on its way until then.
       await sent;
