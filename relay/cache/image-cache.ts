@@ -65,7 +65,7 @@ export type ImageCache = {
 };
 
 export type ImageCacheOptions = {
-  readonly config: CacheConfig;
+  readonly config: Omit<CacheConfig, "mirrorBytes">;
   /** Of the objects. */
   readonly folder: string;
   readonly grants: Grants;

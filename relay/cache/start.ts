@@ -14,7 +14,8 @@ import { createManifests } from "./manifests.ts";
 import { createOrigin } from "./origin.ts";
 
 export type StartImageCacheOptions = {
-  readonly config: Pick<RelayConfig, "stateDir" | "cache"> & {
+  readonly config: Pick<RelayConfig, "stateDir"> & {
+    readonly cache: Omit<RelayConfig["cache"], "mirrorBytes">;
     readonly controlPlane: Pick<RelayConfig["controlPlane"], "url">;
   };
   readonly credentials: Pick<RelayCredentials, "credential" | "siteId">;

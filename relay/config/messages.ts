@@ -29,8 +29,8 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
   http: ["port", "maxRate", "maxRatePerClient"],
   admin: ["address", "port"],
   bootFiles: FIRMWARE_CLASSES,
-  cache: ["maxBytes", "maxRate", "prefetch"],
-  "mirrors.*": ["upstream", "redirects"],
+  cache: ["maxBytes", "mirrorBytes", "maxRate", "prefetch"],
+  "mirrors.*": ["upstream", "redirects", "immutable"],
   log: ["level", "format"],
 };
 

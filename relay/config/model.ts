@@ -37,6 +37,8 @@ export type HttpConfig = {
 export type CacheConfig = {
   /** Of the disk; the least recently used files give way. */
   readonly maxBytes: number;
+  /** Of `maxBytes`, for package mirrors; `null`: a quarter, where there are any. */
+  readonly mirrorBytes: number | null;
   /** Of the downloads from the control plane together, a second; `null`: as fast as it goes. */
   readonly maxRate: number | null;
   /** Whether files of active orders are fetched before a machine asks for them. */
@@ -49,6 +51,8 @@ export type MirrorConfig = {
   readonly upstream: string;
   /** Hosts, with their port where it is not the usual one, that it may redirect to. */
   readonly redirects: readonly string[];
+  /** Patterns of paths whose files never change, besides packages: `*` for anything in a segment, `**` for anything. */
+  readonly immutable: readonly string[];
 };
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

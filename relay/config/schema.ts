@@ -81,6 +81,10 @@ const mirrorName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "a mirror's name is lower-case letters, digits, dots, - and _");
 
+const pathPattern = z
+  .string()
+  .regex(/^\/[^\s?#]*$/, "must be a pattern of paths below the upstream that begins with /, e.g. /isos/**");
+
 const mirror = z.strictObject({
   upstream: z
     .string()
@@ -93,6 +97,7 @@ const mirror = z.strictObject({
         .regex(/^[a-z0-9.-]+(?::\d{1,5})?$/, "must be a host name, in lower case, with its port if need be"),
     )
     .default([]),
+  immutable: z.array(pathPattern).default([]),
 });
 
 function isWebFolder(text: string): boolean {
@@ -119,8 +124,13 @@ export const relayConfigSchema = z.strictObject({
   cache: z
     .strictObject({
       maxBytes: byteSize.prefault("50GiB"),
+      mirrorBytes: byteSize.nullable().default(null),
       maxRate: byteRate.nullable().default(null),
       prefetch: z.boolean().default(true),
+    })
+    .refine(({ maxBytes, mirrorBytes }) => (mirrorBytes ?? 0) <= maxBytes, {
+      path: ["mirrorBytes"],
+      error: "is a part of cache.maxBytes, and must not be larger",
     })
     .prefault({}),
   mirrors: z.record(mirrorName, mirror).default({}),

@@ -110,7 +110,8 @@ async function answerRequest(
     return refuse(response, route.status, route.status === 405 ? { allow: route.allow } : {});
   }
   const body = bodyOf(request);
-  if (body !== undefined && request.method !== "POST") return refuse(response, 400);
+  const takesBody = request.method === "POST" || (route.kind === "mirror" && !isRead(request.method!));
+  if (body !== undefined && !takesBody) return refuse(response, 400);
   if (body !== undefined && body > MAX_BODY_BYTES) return refuse(response, 413);
 
   const leave = options.gate.enter(priorityOf(request.url!), request.socket.remoteAddress ?? "");
@@ -145,6 +146,10 @@ async function answerRequest(
     case "image":
       return serveImageFile(options, request.url!, request, response);
   }
+}
+
+function isRead(method: string): boolean {
+  return method === "GET" || method === "HEAD";
 }
 
 /** Image files and trees are what takes long; all else is short, and machines wait for it. */

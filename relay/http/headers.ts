@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 
 import type { ObservedClient } from "../../core/relay-protocol/events.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
@@ -20,8 +20,18 @@ const HOP_BY_HOP = new Set([
 const NOT_FROM_CLIENTS =
   /^(?:pxedge-.*|x-forwarded-.*|x-real-ip|forwarded|authorization|cookie|host|expect)$/;
 
+/**
+ * Of a request to a package mirror: also its conditions and parts, which are
+ * answered from what is kept, but not its credentials, which are the mirror's.
+ */
+const NOT_FOR_MIRRORS =
+  /^(?:pxedge-.*|x-forwarded-.*|x-real-ip|forwarded|cookie|host|expect|range|if-.*|via)$/;
+
 /** What concerns the control plane's own origin, and would mislead a client of the relay's. */
 const NOT_FOR_CLIENTS = /^(?:pxedge-.*|set-cookie|alt-svc|strict-transport-security|www-authenticate)$/;
+
+/** What would mislead a client of ours about us. */
+const NOT_FROM_MIRRORS = /^(?:pxedge-.*|alt-svc|strict-transport-security)$/;
 
 /** What a relay is called in `Via` (RFC 9110 section 7.6.3). */
 const PSEUDONYM = "pxedge";
@@ -60,6 +70,16 @@ export function clientHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders
   return { ...endToEnd(headers, NOT_FOR_CLIENTS), via: viaUs(headers.via, "1.1") };
 }
 
+/** The headers of a client's request as they go to a package mirror. */
+export function mirrorRequestHeaders({ headers, httpVersion }: IncomingMessage): IncomingHttpHeaders {
+  return { ...endToEnd(headers, NOT_FOR_MIRRORS), via: viaUs(headers.via, httpVersion) };
+}
+
+/** The headers of a package mirror's answer as they go to a client. */
+export function mirrorAnswerHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  return { ...endToEnd(headers, NOT_FROM_MIRRORS), via: viaUs(headers.via, "1.1") };
+}
+
 /** Whether a request has come through a relay already: the control plane's address leads back here. */
 export function isLoop({ via }: IncomingHttpHeaders): boolean {
   return via !== undefined && via.split(",").some((hop) => hop.trim().split(/[ \t]+/)[1] === PSEUDONYM);
@@ -70,9 +90,9 @@ function viaUs(earlier: string | undefined, httpVersion: string): string {
   return earlier === undefined ? us : `${earlier}, ${us}`;
 }
 
-function endToEnd(headers: IncomingHttpHeaders, dropped: RegExp): OutgoingHttpHeaders {
+function endToEnd(headers: IncomingHttpHeaders, dropped: RegExp): IncomingHttpHeaders {
   const named = new Set((headers.connection ?? "").split(",").map((name) => name.trim().toLowerCase()));
-  const kept: OutgoingHttpHeaders = {};
+  const kept: IncomingHttpHeaders = {};
   for (const [name, value] of Object.entries(headers)) {
     // Content-Length frames the message: naming it in Connection must not take it out.
     const perConnection = HOP_BY_HOP.has(name) || (named.has(name) && name !== "content-length");

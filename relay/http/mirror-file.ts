@@ -1,19 +1,20 @@
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 
-import type { MirrorConfig } from "../config/model.ts";
-import type { Mirror, MirrorOutcome } from "../mirror/mirror.ts";
+import { parseDate } from "../mirror/answer-head.ts";
+import type { Mirror, MirrorOutcome, NamedMirror } from "../mirror/mirror.ts";
 import { answered, failed, sendText, type Answer } from "./answer.ts";
 import { parseByteRange } from "./byte-range.ts";
-import { clientHeaders } from "./headers.ts";
+import { mirrorAnswerHeaders, mirrorRequestHeaders } from "./headers.ts";
 import type { Pacer } from "./pacer.ts";
 import { allowsRange, checkPreconditions } from "./preconditions.ts";
+import { readRequestBody } from "./request-body.ts";
 import { sendBytes } from "./send-bytes.ts";
 
 export type MirrorFileOptions = {
   readonly mirror: Mirror;
   /** As they are configured just now. */
-  readonly mirrors: () => Readonly<Record<string, MirrorConfig>>;
+  readonly mirrors: () => Readonly<Record<string, Omit<NamedMirror, "name">>>;
   readonly pacer: Pacer;
 };
 
@@ -29,7 +30,18 @@ export async function serveMirrorFile(
   if (name === undefined || path === undefined || !Object.hasOwn(mirrors, name)) {
     return sendText(response, 404, "not found\n");
   }
-  const outcome = await mirror.get({ ...mirrors[name]!, name }, path, request.headers);
+  const source = { ...mirrors[name]!, name };
+  const headers = mirrorRequestHeaders(request);
+  const method = request.method!;
+  let outcome: MirrorOutcome;
+  if (method === "GET" || method === "HEAD") outcome = await mirror.get(source, path, headers);
+  else {
+    const read = await readRequestBody(request);
+    if (read.kind === "incomplete") return failed("the client left before it had said all");
+    if (read.kind === "too-large")
+      return sendText(response, 413, "the body is too large\n", { connection: "close" });
+    outcome = await mirror.send(source, path, { method, headers, body: read.body });
+  }
   switch (outcome.kind) {
     case "failed":
       sendText(response, outcome.status, `the mirror cannot give this file: ${outcome.reason}\n`);
@@ -60,25 +72,20 @@ const CACHE_STATUS = {
 } as const;
 
 async function serveKept(
-  { policy, body, status: cacheStatus }: Extract<MirrorOutcome, { kind: "kept" }>,
+  { head, body, status: cacheStatus }: Extract<MirrorOutcome, { kind: "kept" }>,
   pacer: Pacer,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Answer> {
-  const { st: status } = policy.toObject();
-  const kept: IncomingHttpHeaders = policy.responseHeaders();
+  const { status, headers: kept } = head;
   const headers: OutgoingHttpHeaders = {
-    ...clientHeaders(kept),
+    ...mirrorAnswerHeaders(kept),
     "cache-status": `pxedge; ${CACHE_STATUS[cacheStatus]}`,
   };
   delete headers["content-length"];
   const etag = kept.etag ?? "";
   const isWeak = etag.startsWith("W/");
-  const modifiedMs = Date.parse(kept["last-modified"] ?? "");
-  const validators = {
-    etag: etag.replace(/^W\//, ""),
-    modifiedMs: Number.isNaN(modifiedMs) ? undefined : modifiedMs,
-  };
+  const validators = { etag: etag.replace(/^W\//, ""), modifiedMs: parseDate(kept["last-modified"]) };
   if (status === 200) {
     // If-Match compares strongly: a weak tag matches nothing.
     const conditions =
@@ -90,6 +97,10 @@ async function serveKept(
     }
   }
   const sizeBytes = await body.sizeBytes();
+  if (status === 204) {
+    response.writeHead(status, headers).end();
+    return answered(0);
+  }
   const counts =
     status === 200 &&
     request.method === "GET" &&
@@ -102,7 +113,7 @@ async function serveKept(
     return answered(0);
   }
   const [first, last] = range.kind === "part" ? [range.first, range.last] : [0, sizeBytes - 1];
-  const head: OutgoingHttpHeaders = {
+  const sentHead: OutgoingHttpHeaders = {
     ...headers,
     "accept-ranges": "bytes",
     "content-length": last - first + 1,
@@ -110,12 +121,12 @@ async function serveKept(
   };
   const sent = range.kind === "part" ? 206 : status;
   if (request.method === "HEAD" || last < first) {
-    response.writeHead(sent, head).end();
+    response.writeHead(sent, sentHead).end();
     return answered(0);
   }
   const read = (into: Buffer, position: number, end: number): Promise<number> =>
     body.read(into, position, end);
-  return sendBytes({ response, pacer, status: sent, headers: head, first, last, read });
+  return sendBytes({ response, pacer, status: sent, headers: sentHead, first, last, read });
 }
 
 /** An answer that is not kept: for this client only, as it comes. */
@@ -128,7 +139,7 @@ async function passOn(
   answer.on("data", (chunk: Buffer) => (bytes += chunk.length));
   try {
     response.writeHead(answer.statusCode!, {
-      ...clientHeaders(answer.headers),
+      ...mirrorAnswerHeaders(answer.headers),
       "cache-status": "pxedge; fwd=bypass",
     });
     if (request.method === "HEAD") {

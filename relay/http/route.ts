@@ -21,6 +21,9 @@ export type Route =
 const MALFORMED = { kind: "refused", status: 400 } as const;
 const UNKNOWN = { kind: "refused", status: 404 } as const;
 
+/** What a mirror makes of others than GET and HEAD is its own business; TRACE would show what we add. */
+const MIRROR_METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "M-SEARCH"];
+
 /** A path and maybe a query, of the characters that RFC 3986 lets stand; no other form of target. */
 const ORIGIN_FORM = /^(\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*)(?:\?[\x21\x22\x24-\x7e]*)?$/;
 
@@ -54,7 +57,7 @@ export function routeRequest(method: string, target: string): Route {
     case "t":
       return third === undefined ? UNKNOWN : allow(method, ["GET", "HEAD"], { kind: "image" });
     case "mirror":
-      return third === undefined ? UNKNOWN : allow(method, ["GET", "HEAD"], { kind: "mirror" });
+      return third === undefined ? UNKNOWN : allow(method, MIRROR_METHODS, { kind: "mirror" });
     default:
       return UNKNOWN;
   }

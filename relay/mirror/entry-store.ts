@@ -1,18 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import type { IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import CachePolicy from "http-cache-semantics";
 
 import { openDatabase } from "../database.ts";
-import { isSelectedBy } from "./policy.ts";
+import type { KeptHead } from "./answer-head.ts";
+import { isSelectedBy, type Selection } from "./vary.ts";
 
 /** An answer that is kept, without its body. */
 export type Entry = {
   readonly id: string;
-  readonly policy: CachePolicy;
+  readonly head: KeptHead;
   /** The request headers that selected it. */
-  readonly selection: Record<string, string>;
+  readonly selection: Selection;
   readonly sizeBytes: number;
 };
 
@@ -29,14 +30,17 @@ const SCHEMA = `
     id TEXT PRIMARY KEY,
     key TEXT NOT NULL,
     selection TEXT NOT NULL,
-    policy TEXT NOT NULL,
+    head TEXT NOT NULL,
     size INTEGER NOT NULL,
     used_at INTEGER NOT NULL,
     UNIQUE (key, selection)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX entry_by_use ON entry (used_at)`;
 
-type Row = { id: string; policy: string; selection: string; size: number; used_at: number };
+/** The first format kept heads of another form: all is fetched again. */
+const MIGRATIONS = { 1: `DROP TABLE entry; ${SCHEMA}` };
+
+type Row = { id: string; head: string; selection: string; size: number; used_at: number };
 
 /** Of one address: negotiated by content coding, say. */
 const MAX_VARIANTS = 8;
@@ -54,7 +58,7 @@ export class EntryStore {
   readonly #database: DatabaseSync;
   readonly #find: StatementSync;
   readonly #put: StatementSync;
-  readonly #setPolicy: StatementSync;
+  readonly #setHead: StatementSync;
   readonly #use: StatementSync;
   readonly #delete: StatementSync;
   readonly #oldest: StatementSync;
@@ -70,16 +74,17 @@ export class EntryStore {
     mkdirSync(join(options.folder, "bodies"), { recursive: true });
     this.#database = openDatabase({
       file: join(options.folder, "index.db"),
-      version: 1,
+      version: 2,
       schema: SCHEMA,
+      migrations: MIGRATIONS,
       onDamaged: options.onDamaged,
     });
     const prepare = (sql: string): StatementSync => this.#database.prepare(sql);
     this.#find = prepare("SELECT * FROM entry WHERE key = ? ORDER BY used_at DESC");
     this.#put = prepare(
-      "INSERT INTO entry (id, key, selection, policy, size, used_at) VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT INTO entry (id, key, selection, head, size, used_at) VALUES (?, ?, ?, ?, ?, ?)",
     );
-    this.#setPolicy = prepare("UPDATE entry SET policy = ?, used_at = ? WHERE id = ?");
+    this.#setHead = prepare("UPDATE entry SET head = ?, used_at = ? WHERE id = ?");
     this.#use = prepare("UPDATE entry SET used_at = ? WHERE id = ?");
     this.#delete = prepare("DELETE FROM entry WHERE id = ? RETURNING size");
     this.#oldest = prepare("SELECT id FROM entry ORDER BY used_at LIMIT 16");
@@ -108,35 +113,43 @@ export class EntryStore {
     return { id, path: `${this.bodyPath(id)}.new` };
   }
 
-  /** The entry that these request headers select, marked as used. */
-  find(key: string, headers: CachePolicy.Headers): Entry | undefined {
-    const now = this.#options.now();
+  /** The newest entry that these request headers select (RFC 9111 section 4.1), marked as used. */
+  find(key: string, headers: IncomingHttpHeaders): Entry | undefined {
+    let newest: (Entry & { readonly usedAt: number }) | undefined;
     for (const row of this.#find.all(key) as Row[]) {
-      const selection = JSON.parse(row.selection) as Record<string, string>;
+      const selection = JSON.parse(row.selection) as Selection;
       if (!isSelectedBy(selection, headers)) continue;
-      if (now - row.used_at > USE_RESOLUTION_MS) this.#use.run(now, row.id);
-      const policy = CachePolicy.fromObject(JSON.parse(row.policy) as CachePolicy.CachePolicyObject);
-      return { id: row.id, policy, selection, sizeBytes: row.size };
+      const head = JSON.parse(row.head) as KeptHead;
+      if (newest !== undefined && newest.head.receivedAt >= head.receivedAt) continue;
+      newest = { id: row.id, head, selection, sizeBytes: row.size, usedAt: row.used_at };
     }
-    return undefined;
+    if (newest === undefined) return undefined;
+    const now = this.#options.now();
+    if (now - newest.usedAt > USE_RESOLUTION_MS) this.#use.run(now, newest.id);
+    return newest;
   }
 
   /** Adds an entry whose body is in its place; it replaces what the same request headers selected. */
-  add(key: string, { id, policy, selection, sizeBytes }: Entry): void {
+  add(key: string, { id, head, selection, sizeBytes }: Entry): void {
     const text = JSON.stringify(selection);
     const variants = this.#find.all(key) as Row[];
     for (const [index, { id: old, selection: other }] of variants.entries()) {
       if (other === text || index >= MAX_VARIANTS - 1) this.remove(old);
     }
-    this.#put.run(id, key, text, JSON.stringify(policy.toObject()), sizeBytes, this.#options.now());
+    this.#put.run(id, key, text, JSON.stringify(head), sizeBytes, this.#options.now());
     this.#files += 1;
     this.#bytes += sizeBytes + OVERHEAD_BYTES;
     this.#shrink();
   }
 
   /** Takes over what the origin said when it was asked whether the entry still holds. */
-  refresh(id: string, policy: CachePolicy): void {
-    this.#setPolicy.run(JSON.stringify(policy.toObject()), this.#options.now(), id);
+  refresh(id: string, head: KeptHead): void {
+    this.#setHead.run(JSON.stringify(head), this.#options.now(), id);
+  }
+
+  /** Removes all that an address has. */
+  removeAll(key: string): void {
+    for (const { id } of this.#find.all(key) as Row[]) this.remove(id);
   }
 
   /** Whoever reads its body goes on. */

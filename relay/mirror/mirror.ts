@@ -1,20 +1,15 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import type CachePolicy from "http-cache-semantics";
 import type { Logger } from "pino";
 
+import { requestDirectives } from "./cache-control.ts";
 import type { Entry, EntryStore } from "./entry-store.ts";
-import { MirrorError } from "./errors.ts";
+import { createFetcher, type Fetched, type Flight, type Question } from "./fetcher.ts";
+import { ageSeconds, freshnessOf } from "./freshness.ts";
+import type { KeptHead } from "./answer-head.ts";
 import type { MirrorOrigin, MirrorSource } from "./origin.ts";
-import {
-  createPolicy,
-  isFresh,
-  isWorthKeeping,
-  mayBeGivenStale,
-  renewPolicy,
-  selectionOf,
-  type CacheRequest,
-} from "./policy.ts";
-import { openStoredBody, SpooledBody, type BodyReader } from "./spooled-body.ts";
+import { isImmutable } from "./package-files.ts";
+import { openStoredBody, type BodyReader } from "./spooled-body.ts";
+import { isSelectedBy } from "./vary.ts";
 
 /**
  * What a request to a mirror comes to:
@@ -25,7 +20,8 @@ import { openStoredBody, SpooledBody, type BodyReader } from "./spooled-body.ts"
 export type MirrorOutcome =
   | {
       readonly kind: "kept";
-      readonly policy: CachePolicy;
+      /** As it goes to the client, but for what concerns the connection. */
+      readonly head: { readonly status: number; readonly headers: IncomingHttpHeaders };
       readonly body: BodyReader;
       /** Where it comes from: `stale`, `revalidated` and `replaced` were here, `missed` was not. */
       readonly status: "hit" | "stale" | "revalidated" | "missed" | "replaced";
@@ -33,12 +29,21 @@ export type MirrorOutcome =
   | { readonly kind: "passed"; readonly answer: IncomingMessage }
   | { readonly kind: "failed"; readonly status: 502 | 504; readonly reason: string };
 
+/** A configured mirror. */
+export type NamedMirror = MirrorSource & {
+  readonly name: string;
+  /** Patterns of paths whose files never change, besides packages. */
+  readonly immutable: readonly string[];
+};
+
 export type Mirror = {
   /** Brings what `path` (with its query) is at a mirror; never throws. */
-  get(
-    mirror: MirrorSource & { readonly name: string },
+  get(mirror: NamedMirror, path: string, headers: IncomingHttpHeaders): Promise<MirrorOutcome>;
+  /** Passes any other request on; what it may have changed is asked for anew (RFC 9111 section 4.4). Never throws. */
+  send(
+    mirror: NamedMirror,
     path: string,
-    headers: IncomingHttpHeaders,
+    request: { readonly method: string; readonly headers: IncomingHttpHeaders; readonly body: Buffer },
   ): Promise<MirrorOutcome>;
   stats(): MirrorStats;
   /** Waits for nothing: what is on its way is dropped. */
@@ -61,30 +66,21 @@ export type MirrorOptions = {
   readonly origin: MirrorOrigin;
   /** Larger files are passed on without being kept. */
   readonly maxFileBytes: () => number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   readonly log: Pick<Logger, "warn">;
 };
 
-/** A file that is being kept: its head is here. */
-type Filling = { readonly policy: CachePolicy; readonly body: SpooledBody };
-/** What came of asking an origin, for all who wait for it; `alone` is for the one who asked. */
-type Fetched =
-  | { readonly kind: "filling"; readonly filling: Filling }
-  | { readonly kind: "entry"; readonly entry: Entry; readonly status: "stale" | "revalidated" }
-  | { readonly kind: "alone"; readonly answer: IncomingMessage }
-  | Extract<MirrorOutcome, { kind: "failed" }>;
-
-/** What of a client's request concerns the origin: nothing of who it is, no part, no condition. */
-const FORWARDED = ["accept", "accept-encoding", "accept-language", "cache-control", "pragma", "user-agent"];
-
-const MAX_REMEMBERED = 1000;
+/** They change nothing (RFC 9110 section 9.2.1). */
+const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** Creates the cache of package mirrors. */
-export function createMirror({ store, origin, maxFileBytes, log }: MirrorOptions): Mirror {
-  /** Questions under way, until the body is whole, by what selects the answer. */
-  const underway = new Map<string, { readonly fetched: Promise<Fetched>; filling?: Filling }>();
-  /** What turned out so while it came, without having said its length. */
-  const tooLarge = new Set<string>();
+export function createMirror({ store, origin, maxFileBytes, now, log }: MirrorOptions): Mirror {
   const stopping = new AbortController();
+  const fetch = createFetcher({ store, origin, maxFileBytes, now, log, signal: stopping.signal });
+  /** Questions under way by what they are about; of one, those of several selections. */
+  const underway = new Map<string, Flight[]>();
+
   const outcomes: Record<MirrorResult, number> = {
     ...{ hit: 0, stale: 0, revalidated: 0, missed: 0, replaced: 0 },
     ...{ passed: 0, failed: 0 },
@@ -95,195 +91,137 @@ export function createMirror({ store, origin, maxFileBytes, log }: MirrorOptions
     return outcome;
   }
 
-  async function fetchFrom(
-    source: MirrorSource,
-    path: string,
-    key: string,
-    request: CacheRequest,
-    known: Entry | undefined,
-    onFilled: (filling: Filling) => void,
-    onDone: () => void,
-  ): Promise<Fetched> {
-    const stale = (): Fetched | undefined =>
-      known !== undefined && mayBeGivenStale(known.policy)
-        ? { kind: "entry", entry: known, status: "stale" }
-        : undefined;
-    const headers = known === undefined ? request.headers : known.policy.revalidationHeaders(request);
-    let answer: IncomingMessage;
-    try {
-      answer = await origin.get(source, path, headers, stopping.signal);
-    } catch (error) {
-      onDone();
-      if (!(error instanceof MirrorError)) throw error;
-      if (error.code === "unreachable")
-        return stale() ?? { kind: "failed", status: 504, reason: error.message };
-      return { kind: "failed", status: 502, reason: error.message };
-    }
-    if (answer.statusCode! >= 500 && stale() !== undefined) {
-      answer.on("error", () => undefined).destroy();
-      onDone();
-      return stale()!;
-    }
-    if (answer.statusCode === 304 && known !== undefined) {
-      answer.resume();
-      const policy = renewPolicy(known.policy, { ...request, headers }, answer);
-      if (policy === undefined) return fetchFrom(source, path, key, request, undefined, onFilled, onDone);
-      store?.refresh(known.id, policy);
-      onDone();
-      return { kind: "entry", entry: { ...known, policy }, status: "revalidated" };
-    }
-    const policy = createPolicy(request, answer);
-    // Whatever it says, it is what the file is now.
-    if (known !== undefined) store?.remove(known.id);
-    const announced = answer.headers["content-length"];
-    const sizeBytes = announced === undefined ? undefined : Number(announced);
-    const isTooLarge = (sizeBytes ?? 0) > maxFileBytes() || tooLarge.has(key);
-    if (store === undefined || !isWorthKeeping(policy) || isTooLarge) {
-      onDone();
-      return { kind: "alone", answer };
-    }
-    const draft = store.draftPath();
-    let body: SpooledBody;
-    try {
-      body = await SpooledBody.create(draft.path, sizeBytes);
-    } catch (error) {
-      log.warn({ err: error }, "a mirror's file cannot be kept");
-      onDone();
-      return { kind: "alone", answer };
-    }
-    const filling = { policy, body };
-    onFilled(filling);
-    const selection = selectionOf(joined(answer.headers.vary), request.headers);
-    const add = (): void =>
-      store.add(key, { id: draft.id, policy, selection, sizeBytes: body.receivedBytes });
-    const onTooLarge = (): void => {
-      if (tooLarge.size >= MAX_REMEMBERED) tooLarge.clear();
-      tooLarge.add(key);
-    };
-    void fill(answer, body, store.bodyPath(draft.id), add, onTooLarge).finally(onDone);
-    return { kind: "filling", filling };
-  }
-
-  /** Brings a body to its file; never throws. */
-  async function fill(
-    answer: IncomingMessage,
-    body: SpooledBody,
-    path: string,
-    add: () => void,
-    onTooLarge: () => void,
-  ): Promise<void> {
-    try {
-      for await (const chunk of answer as AsyncIterable<Buffer>) {
-        if (body.receivedBytes + chunk.length > maxFileBytes()) {
-          onTooLarge();
-          throw new Error("the file is too large to be kept");
-        }
-        await body.append(chunk);
-      }
-      await body.finish(path);
-      add();
-    } catch (error) {
-      answer.on("error", () => undefined).destroy();
-      if (!stopping.signal.aborted) log.warn({ err: error }, "a mirror's file was not fetched whole");
-      await body.fail(error as Error);
-    }
+  function begin(question: Omit<Question, "known">): Flight {
+    const { key, headers } = question;
+    const flight = fetch({ ...question, known: store?.find(key, headers) });
+    underway.set(key, [...(underway.get(key) ?? []), flight]);
+    void flight.landed.then(() => {
+      const left = (underway.get(key) ?? []).filter((each) => each !== flight);
+      if (left.length > 0) underway.set(key, left);
+      else underway.delete(key);
+    });
+    return flight;
   }
 
   /** One question for all who ask the same at a time. */
-  function ask(
-    source: MirrorSource,
-    path: string,
-    key: string,
-    request: CacheRequest,
-    known: Entry | undefined,
-  ): { readonly fetched: Promise<Fetched>; readonly isFirst: boolean } {
-    const selected = `${key} ${JSON.stringify(FORWARDED.map((name) => request.headers[name] ?? null))}`;
-    const others = underway.get(selected);
-    if (others !== undefined && (others.filling === undefined || isFresh(others.filling.policy, request))) {
-      return { fetched: others.fetched, isFirst: false };
+  async function ask(
+    question: Omit<Question, "known">,
+  ): Promise<{ readonly fetched: Fetched; readonly isFirst: boolean }> {
+    const seen = new Set<Flight>();
+    for (;;) {
+      const flight = underway.get(question.key)?.find((each) => !seen.has(each));
+      if (flight === undefined) return { fetched: await begin(question).fetched, isFirst: true };
+      seen.add(flight);
+      const isLate = flight.isHeadHere;
+      const fetched = await flight.fetched;
+      if (isFor(fetched, question.headers, isLate)) return { fetched, isFirst: false };
+      // All of it is here: once it can be found, the origin can be asked whether it still holds.
+      if (fetched.kind === "filling" && fetched.body.isReceived) await flight.landed;
     }
-    const entry: { fetched: Promise<Fetched>; filling?: Filling } = {
-      fetched: fetchFrom(
-        source,
-        path,
-        key,
-        request,
-        known,
-        (filling) => {
-          entry.filling = filling;
-        },
-        () => {
-          if (underway.get(selected) === entry) underway.delete(selected);
-        },
-      ),
-    };
-    underway.set(selected, entry);
-    return { fetched: entry.fetched, isFirst: true };
+  }
+
+  /** Whether what others asked for is an answer to these request headers. */
+  function isFor(fetched: Fetched, headers: IncomingHttpHeaders, isLate: boolean): boolean {
+    if (fetched.kind === "entry") return isSelectedBy(fetched.entry.selection, headers);
+    if (fetched.kind !== "filling") return true;
+    if (!isSelectedBy(fetched.selection, headers)) return false;
+    return !isLate || freshnessOf(fetched.head, headers, now()) !== "stale";
   }
 
   async function openEntry(
-    entry: Entry,
+    { id, head, sizeBytes }: Entry,
     status: "hit" | "stale" | "revalidated",
   ): Promise<MirrorOutcome | undefined> {
     try {
-      const body = await openStoredBody(store!.bodyPath(entry.id), entry.sizeBytes);
-      return { kind: "kept", policy: entry.policy, body, status };
+      const body = await openStoredBody(store!.bodyPath(id), sizeBytes);
+      return { kind: "kept", head: withAge(head), body, status };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
       // Replaced or evicted a moment ago.
-      store!.remove(entry.id);
+      store!.remove(id);
       return undefined;
     }
   }
 
+  /** A head as it is told to clients later (RFC 9111 section 5.1). */
+  function withAge(head: KeptHead): { status: number; headers: IncomingHttpHeaders } {
+    const age = String(Math.floor(ageSeconds(head, now())));
+    return { status: head.status, headers: { ...head.headers, age } };
+  }
+
+  /** Asks the origin while a client has what is kept already. */
+  function askBehind(question: Omit<Question, "known">): void {
+    if (underway.has(question.key)) return;
+    begin(question)
+      .fetched.then((fetched) => {
+        if (fetched.kind === "alone") fetched.answer.on("error", () => undefined).destroy();
+      })
+      .catch((error: unknown) => log.warn({ err: error }, "a mirror's file could not be asked for"));
+  }
+
   async function get(
-    mirror: MirrorSource & { readonly name: string },
+    mirror: NamedMirror,
     path: string,
-    clientHeaders: IncomingHttpHeaders,
+    headers: IncomingHttpHeaders,
   ): Promise<MirrorOutcome> {
-    const headers: Record<string, string> = {};
-    for (const name of FORWARDED)
-      if (typeof clientHeaders[name] === "string") headers[name] = clientHeaders[name];
-    const request: CacheRequest = { method: "GET", url: path, headers };
-    const key = `${mirror.name} ${mirror.upstream} ${path}`;
+    const key = keyOf(mirror, path);
+    const question = { source: mirror, path, key, headers, isImmutable: isImmutable(path, mirror.immutable) };
     const known = store?.find(key, headers);
-    if (known !== undefined && isFresh(known.policy, request)) {
-      const hit = await openEntry(known, "hit");
+    const freshness = known === undefined ? "stale" : freshnessOf(known.head, headers, now());
+    if (known !== undefined && freshness !== "stale") {
+      const hit = await openEntry(known, freshness === "fresh" ? "hit" : "stale");
+      if (freshness === "usable") askBehind(question);
       if (hit !== undefined) return hit;
     }
-    if (/(?:^|[\s,])only-if-cached(?:$|[\s,])/.test(headers["cache-control"] ?? "")) {
+    if (requestDirectives(headers).has("only-if-cached")) {
       return { kind: "failed", status: 504, reason: "not kept, and the client wants nothing else" };
     }
-    const { fetched, isFirst } = ask(mirror, path, key, request, known);
-    const outcome = await fetched;
-    switch (outcome.kind) {
+    const { fetched, isFirst } = await ask(question);
+    switch (fetched.kind) {
       case "failed":
-        return outcome;
+        return fetched;
       case "filling": {
-        const body = await outcome.filling.body.openReader();
+        const { head, received, isReplacement } = fetched;
         return {
           kind: "kept",
-          policy: outcome.filling.policy,
-          body,
-          status: known === undefined ? "missed" : "replaced",
+          head: isFirst ? { status: head.status, headers: received } : withAge(head),
+          body: await fetched.body.openReader(),
+          status: isReplacement ? "replaced" : "missed",
         };
       }
       case "entry":
-        return (await openEntry(outcome.entry, outcome.status)) ?? get(mirror, path, clientHeaders);
+        return (await openEntry(fetched.entry, fetched.status)) ?? get(mirror, path, headers);
       case "alone":
-        if (isFirst) return { kind: "passed", answer: outcome.answer };
+        if (isFirst) return { kind: "passed", answer: fetched.answer };
         return { kind: "passed", answer: await origin.get(mirror, path, headers, stopping.signal) };
     }
   }
 
+  function invalidate(key: string): void {
+    store?.removeAll(key);
+    for (const flight of underway.get(key) ?? []) flight.abandon();
+    underway.delete(key);
+  }
+
+  async function orFailure(run: () => Promise<MirrorOutcome>): Promise<MirrorOutcome> {
+    try {
+      return count(await run());
+    } catch (error) {
+      return count({ kind: "failed", status: 502, reason: (error as Error).message });
+    }
+  }
+
   return {
-    async get(mirror, path, headers) {
-      try {
-        return count(await get(mirror, path, headers));
-      } catch (error) {
-        return count({ kind: "failed", status: 502, reason: (error as Error).message });
-      }
-    },
+    get: (mirror, path, headers) => orFailure(() => get(mirror, path, headers)),
+    send: (mirror, path, request) =>
+      orFailure(async () => {
+        const answer = await origin.send(mirror, path, request, stopping.signal);
+        if (!SAFE_METHODS.has(request.method) && answer.statusCode! < 400) {
+          for (const changed of changedPaths(mirror, path, answer.headers))
+            invalidate(keyOf(mirror, changed));
+        }
+        return { kind: "passed", answer };
+      }),
     stats: () => ({ outcomes, ...(store?.usage ?? { files: 0, bytes: 0, evictions: 0 }) }),
     stop() {
       stopping.abort();
@@ -292,6 +230,22 @@ export function createMirror({ store, origin, maxFileBytes, log }: MirrorOptions
   };
 }
 
-function joined(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header.join(",") : header;
+function keyOf({ name, upstream }: NamedMirror, path: string): string {
+  return `${name} ${upstream} ${path}`;
+}
+
+/** What a request may have changed: what it was about, and what its answer names of the same mirror. */
+function changedPaths(
+  { upstream }: NamedMirror,
+  path: string,
+  { location, "content-location": contentLocation }: IncomingHttpHeaders,
+): readonly string[] {
+  const root = new URL(upstream).href.replace(/\/$/, "");
+  const named = [location, contentLocation]
+    .map((text) => (text === undefined ? null : URL.parse(text, root + path)))
+    .filter((url) => url !== null)
+    .map((url) => url.origin + url.pathname + url.search)
+    .filter((url) => url.startsWith(`${root}/`))
+    .map((url) => url.slice(root.length));
+  return [path, ...named];
 }

@@ -18,6 +18,7 @@ export type MirrorSource = {
 export type MirrorOrigin = {
   /**
    * GETs a file, redirects followed; the answer's body must be read or destroyed.
+   * Credentials go to the upstream itself only.
    *
    * @throws MirrorError
    */
@@ -25,6 +26,18 @@ export type MirrorOrigin = {
     source: MirrorSource,
     path: string,
     headers: http.OutgoingHttpHeaders,
+    signal?: AbortSignal,
+  ): Promise<http.IncomingMessage>;
+  /**
+   * Makes any other request of the upstream, redirects not followed; the
+   * answer's body must be read or destroyed.
+   *
+   * @throws MirrorError
+   */
+  send(
+    source: MirrorSource,
+    path: string,
+    request: { readonly method: string; readonly headers: http.OutgoingHttpHeaders; readonly body: Buffer },
     signal?: AbortSignal,
   ): Promise<http.IncomingMessage>;
   close(): void;
@@ -37,6 +50,12 @@ export type MirrorOriginOptions = {
   readonly lookupForeign?: typeof lookupName;
   /** Without a byte for so long, a connection is given up. */
   readonly idleTimeoutMs?: number;
+};
+
+type Asked = {
+  readonly method?: string;
+  readonly headers: http.OutgoingHttpHeaders;
+  readonly body?: Buffer;
 };
 
 const MAX_REDIRECTS = 5;
@@ -75,7 +94,7 @@ export function createMirrorOrigin({
   async function ask(
     url: URL,
     isOwn: boolean,
-    headers: http.OutgoingHttpHeaders,
+    { method = "GET", headers, body }: Asked,
     signal: AbortSignal | undefined,
   ): Promise<http.IncomingMessage> {
     const { protocol, hostname, port, path } = urlToHttpOptions(url);
@@ -84,11 +103,16 @@ export function createMirrorOrigin({
       throw new MirrorError("refused", `${hostname} is a private address`);
     }
     const module = url.protocol === "https:" ? https : http;
-    const request = module.get({
-      ...{ protocol, hostname, port, path },
+    const { authorization: _authorization, ...others } = headers;
+    const request = module.request({
+      ...{ method, protocol, hostname, port, path },
       agent: agents[url.protocol as keyof typeof agents],
       lookup: isOwn ? lookup : lookupPublic,
-      headers: { ...headers, host: url.host },
+      headers: {
+        ...(isOwn ? headers : others),
+        host: url.host,
+        ...(body !== undefined && { "content-length": body.length }),
+      },
       ...(signal !== undefined && { signal }),
     });
     request.setTimeout(idleTimeoutMs, () => request.destroy(new Error("the connection was idle")));
@@ -102,6 +126,7 @@ export function createMirrorOrigin({
             : new MirrorError("unreachable", error.message || error.name, { cause: error }),
         ),
       );
+      request.end(body);
     });
   }
 
@@ -110,7 +135,7 @@ export function createMirrorOrigin({
       const own = new URL(upstream);
       let url = new URL(upstream + path);
       for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-        const answer = await ask(url, url.host === own.host, headers, signal);
+        const answer = await ask(url, url.host === own.host, { headers }, signal);
         const { location } = answer.headers;
         if (!REDIRECTS.has(answer.statusCode!) || location === undefined) return answer;
         answer.on("error", () => undefined).destroy();
@@ -128,6 +153,7 @@ export function createMirrorOrigin({
       }
       throw new MirrorError("refused", `the origin redirects more than ${MAX_REDIRECTS} times`);
     },
+    send: ({ upstream }, path, request, signal) => ask(new URL(upstream + path), true, request, signal),
     close() {
       agents["http:"].destroy();
       agents["https:"].destroy();

@@ -22,6 +22,7 @@ export class SpooledBody {
   #path: string;
   #readers = 0;
   #isOpen = true;
+  #isReceived = false;
   #received = 0;
   #end: "coming" | "whole" | Error = "coming";
 
@@ -41,6 +42,11 @@ export class SpooledBody {
     return this.#received;
   }
 
+  /** Whether all of it has come; it may not be durable yet. */
+  get isReceived(): boolean {
+    return this.#isReceived;
+  }
+
   /** @throws what keeps it from being written */
   async append(chunk: Buffer): Promise<void> {
     await this.#file.write(chunk, 0, chunk.length, this.#received);
@@ -50,6 +56,7 @@ export class SpooledBody {
 
   /** Makes it durable under its final name. @throws when that fails; then it is as if it had broken off */
   async finish(path: string): Promise<void> {
+    this.#isReceived = true;
     await this.#file.datasync();
     await rename(this.#path, path);
     this.#path = path;

@@ -13,9 +13,11 @@ export type StartMirrorOptions = {
   /** For the configured upstreams. */
   readonly lookup: LookupFunction;
   readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
 };
 
-/** Of `cache.maxBytes`, where there are mirrors. */
+/** Of `cache.maxBytes`, where there are mirrors and nothing else is configured. */
 const MIRROR_SHARE = 1 / 4;
 /** One file must not push out everything else. */
 const LARGEST_FILE_SHARE = 1 / 4;
@@ -25,7 +27,8 @@ export function shareDisk({ cache, mirrors }: Pick<RelayConfig, "cache" | "mirro
   readonly images: number;
   readonly mirrors: number;
 } {
-  const share = Object.keys(mirrors).length === 0 ? 0 : Math.floor(cache.maxBytes * MIRROR_SHARE);
+  const wanted = cache.mirrorBytes ?? Math.floor(cache.maxBytes * MIRROR_SHARE);
+  const share = Object.keys(mirrors).length === 0 ? 0 : wanted;
   return { images: cache.maxBytes - share, mirrors: share };
 }
 
@@ -36,7 +39,8 @@ export type StartedMirror = Mirror & {
 };
 
 /** Starts the cache of the package mirrors. A folder that cannot be used is logged, and done without. */
-export function startMirror({ stateDir, maxBytes, lookup, log }: StartMirrorOptions): StartedMirror {
+export function startMirror(options: StartMirrorOptions): StartedMirror {
+  const { stateDir, maxBytes, lookup, log, now = Date.now } = options;
   const origin = createMirrorOrigin({ lookup });
   let room = maxBytes;
   let store = open();
@@ -44,11 +48,11 @@ export function startMirror({ stateDir, maxBytes, lookup, log }: StartMirrorOpti
 
   /** Nothing is made on the disk before there is a mirror. */
   function open(): EntryStore | undefined {
-    return room === 0 ? undefined : openStore(join(stateDir, "mirror"), room, log);
+    return room === 0 ? undefined : openStore(join(stateDir, "mirror"), room, now, log);
   }
 
   function create(): Mirror {
-    return createMirror({ store, origin, maxFileBytes: () => room * LARGEST_FILE_SHARE, log });
+    return createMirror({ store, origin, maxFileBytes: () => room * LARGEST_FILE_SHARE, now, log });
   }
 
   return {
@@ -62,6 +66,7 @@ export function startMirror({ stateDir, maxBytes, lookup, log }: StartMirrorOpti
       if (store !== undefined) mirror = create();
     },
     get: (source, path, headers) => mirror.get(source, path, headers),
+    send: (source, path, request) => mirror.send(source, path, request),
     stats: () => mirror.stats(),
     stop() {
       mirror.stop();
@@ -70,12 +75,12 @@ export function startMirror({ stateDir, maxBytes, lookup, log }: StartMirrorOpti
   };
 }
 
-function openStore(folder: string, maxBytes: number, log: Logger): EntryStore | undefined {
+function openStore(folder: string, maxBytes: number, now: () => number, log: Logger): EntryStore | undefined {
   try {
     return new EntryStore({
       folder,
       maxBytes,
-      now: Date.now,
+      now,
       onDamaged: (aside) =>
         log.error({ aside }, "the mirrors' index is damaged; it was set aside, and a new one begun"),
     });

@@ -66,7 +66,7 @@ describe("a configuration that is right", () => {
         "efi-loongarch64": ["ipxe-loong64.efi"],
         "raspberry-pi": ["bootcode.bin", "start4.elf", "config.txt"],
       },
-      cache: { maxBytes: 50 * 1024 ** 3, maxRate: null, prefetch: true },
+      cache: { maxBytes: 50 * 1024 ** 3, mirrorBytes: null, maxRate: null, prefetch: true },
       mirrors: {},
       log: { level: "info", format: "json" },
     });
@@ -83,7 +83,27 @@ describe("a configuration that is right", () => {
       `${MINIMAL}cache: { maxBytes: ${text}, maxRate: 20Mbit/s, prefetch: false }\n`,
       "relay.yaml",
     );
-    expect(cache).toEqual({ maxBytes: bytes, maxRate: 2_500_000, prefetch: false });
+    expect(cache).toEqual({ maxBytes: bytes, mirrorBytes: null, maxRate: 2_500_000, prefetch: false });
+  });
+
+  test("a mirror, and the part of the disk that is for mirrors", () => {
+    const mirror = '{ upstream: "http://deb.example/debian/", immutable: ["/isos/**"] }';
+    const { cache, mirrors } = parseRelayConfig(
+      `${MINIMAL}cache: { maxBytes: 20GiB, mirrorBytes: 10GiB }\nmirrors: { debian: ${mirror} }\n`,
+      "relay.yaml",
+    );
+    expect(cache.mirrorBytes).toBe(10 * 1024 ** 3);
+    expect(mirrors).toEqual({
+      debian: { upstream: "http://deb.example/debian", redirects: [], immutable: ["/isos/**"] },
+    });
+    expect(problemsOf(`${MINIMAL}cache: { maxBytes: 1GiB, mirrorBytes: 2GiB }\n`)).toContain(
+      "cache.mirrorBytes: is a part of cache.maxBytes, and must not be larger",
+    );
+    expect(
+      problemsOf(`${MINIMAL}mirrors: { m: { upstream: "http://m.example", immutable: ["isos"] } }\n`),
+    ).toContain(
+      "mirrors.m.immutable[0]: must be a pattern of paths below the upstream that begins with /, e.g. /isos/**",
+    );
   });
 
   test.each(["50GB", "-1", "lots", "[1]", "GiB"])("a size of %s is none", (text) => {

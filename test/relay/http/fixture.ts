@@ -98,6 +98,8 @@ export type RelayUnderTestOptions = {
   readonly mirrors?: RelayConfig["mirrors"];
   /** For what mirrors keep. */
   readonly mirrorBytes?: number;
+  /** The mirrors' clock, milliseconds since the epoch. */
+  readonly mirrorNow?: () => number;
   readonly gate?: Gate;
   readonly limits?: HttpServerLimits;
   readonly pacer?: Pacer;
@@ -145,6 +147,7 @@ export async function startRelayHttp(
     maxBytes: options.mirrorBytes ?? (options.mirrors === undefined ? 0 : 64 * 1024 * 1024),
     lookup: createCachedLookup(),
     log,
+    ...(options.mirrorNow !== undefined && { now: options.mirrorNow }),
   });
   const { handle, handleForTftp, decider } = createMachineHttp({
     upstream,

@@ -114,7 +114,7 @@ test.skipIf(reason !== undefined)(
     await makeRepository(root);
     const nginx = await startNginx(root, dir);
     const relay = await startRelayHttp(await deadOrigin(), {
-      mirrors: { debian: { upstream: nginx.url, redirects: [] } },
+      mirrors: { debian: { upstream: nginx.url, redirects: [], immutable: [] } },
     });
     const deb = await readFile(join(root, "pool/pxedge-sample_1.0_all.deb"));
 
