@@ -81,7 +81,8 @@ describe.each(PROFILES)("profile %s", (name, profile) => {
     expect(Object.keys(preview.answers)).toEqual(
       startsKernel(profile) ? Object.keys(profile.answers ?? {}) : [],
     );
-    for (const [file, answer] of Object.entries<any>(preview.answers)) {
+    const answers: Record<string, { text: string | null; problems: unknown[] }> = preview.answers;
+    for (const [file, answer] of Object.entries(answers)) {
       expect(answer.problems, file).toEqual([]);
       expect(answer.text, file).not.toBe("");
     }
