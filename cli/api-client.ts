@@ -50,6 +50,9 @@ export type ApiClient = {
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Json = any;
 
+/** Fields at fault that are named; an order for a thousand machines may have thousands. */
+const MAX_SHOWN_ERRORS = 20;
+
 /** The most that a page of a list holds. */
 const PAGE_ITEMS = 1_000;
 
@@ -107,10 +110,16 @@ function readRefusal(status: number, text: string): ApiError {
     // Not of the control plane, which always says why: a gateway, or another server.
     return new ApiError(status, undefined, `the server answered HTTP ${status} without saying why`);
   }
-  const { type, title, detail, errors } = problem;
+  const { type, title, detail, errors = [] } = problem;
+  const unsaid = errors
+    .filter(({ message }) => detail?.includes(message) !== true)
+    .map(({ field, message }) => `  ${field}: ${message}`);
+  if (unsaid.length > MAX_SHOWN_ERRORS) {
+    unsaid.splice(MAX_SHOWN_ERRORS, Infinity, `  and ${unsaid.length - MAX_SHOWN_ERRORS} more`);
+  }
   const sentence =
     status === 401
       ? "the control plane does not accept the token: is PXEDGE_TOKEN (or --token) meant for it, and not expired?"
-      : (detail ?? title ?? `HTTP ${status}`);
+      : [detail ?? title ?? `HTTP ${status}`, ...unsaid].join("\n");
   return new ApiError(status, type?.split(":").at(-1), sentence, errors);
 }

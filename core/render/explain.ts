@@ -1,5 +1,5 @@
-import type { FrontMatter } from "./front-matter.ts";
-import { isVariableValue, valueProblem, type VariableValue } from "./variables.ts";
+import { forExample, type FrontMatter } from "./front-matter.ts";
+import { describeAllowed, isVariableValue, valueProblem, type VariableValue } from "./variables.ts";
 import type { TemplateProblemCode } from "./problems.ts";
 
 /** Where a variable's value can come from; later ones win, `default` is the template's own. */
@@ -37,14 +37,17 @@ const ORDER: readonly VariableLevel["source"][] = ["site", "profile", "machine",
  */
 export function explainVariables(
   levels: readonly VariableLevel[],
-  { variables: declarations }: Pick<FrontMatter, "variables">,
+  template: Pick<FrontMatter, "variables" | "examples">,
 ): ExplainedVariable[] {
+  const declarations = template.variables;
   const strongestFirst = ORDER.toReversed().flatMap((source) =>
     levels.filter((level) => level.source === source),
   );
   const given = new Set(levels.flatMap(({ variables }) => Object.keys(variables)));
   const declared = Object.keys(declarations);
-  const others = [...given].filter((name) => !Object.hasOwn(declarations, name)).toSorted();
+  const others = [...given]
+    .filter((name) => !Object.hasOwn(declarations, name))
+    .toSorted();
 
   return [...declared, ...others].map((name) => {
     const declaration = Object.hasOwn(declarations, name) ? declarations[name] : undefined;
@@ -61,9 +64,14 @@ export function explainVariables(
     const value = winner?.value;
     let problem: ExplainedVariable["problem"] = null;
     if (winner === undefined) {
-      if (declaration?.required === true) problem = { code: "missing-variable", message: "is required" };
-    } else if (declaration !== undefined) problem = valueProblem(declaration, value);
-    else if (!isVariableValue(value))
+      if (declaration?.required === true) {
+        const message = `is required: ${describeAllowed(declaration)}${forExample(template, name)}`;
+        problem = { code: "missing-variable", message };
+      }
+    } else if (declaration !== undefined) {
+      const wrong = valueProblem(declaration, value);
+      if (wrong !== null) problem = { ...wrong, message: wrong.message + forExample(template, name) };
+    } else if (!isVariableValue(value))
       problem = { code: "wrong-type", message: "must be text, a number, a boolean or a list of text" };
     return {
       name,

@@ -19,12 +19,18 @@ export type FrontMatter = {
 };
 
 /**
- * A value that one of a template's examples gives a variable, as JSON, to show
- * what is meant; `null` where none does.
+ * `, e.g. VALUE`, as JSON, to show what is meant: a value that one of a
+ * template's examples gives a variable, else its default; empty where there is none.
  */
-export function findExample({ examples }: Pick<FrontMatter, "examples">, name: string): string | null {
-  const example = Object.values(examples).find((values) => Object.hasOwn(values, name));
-  return example === undefined ? null : JSON.stringify(example[name]);
+export function forExample(
+  { examples, variables }: Pick<FrontMatter, "examples" | "variables">,
+  name: string,
+): string {
+  const given = Object.values(examples).flatMap((values) => (Object.hasOwn(values, name) ? [values[name]] : []));
+  const shown = [...given, variables[name]?.default].find(
+    (value) => value !== undefined && (typeof value !== "object" ? value !== "" : value.length > 0),
+  );
+  return shown === undefined ? "" : `, e.g. ${JSON.stringify(shown)}`;
 }
 
 /** Names the control plane gives to every template; a declared variable cannot take them. */

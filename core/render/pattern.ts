@@ -2,6 +2,15 @@
 const MAX_PATTERN_LENGTH = 200;
 export const MAX_MATCHED_LENGTH = 1024;
 
+/** What makes a pattern match the whole value. */
+const BEFORE = "^(?:";
+const AFTER = ")$";
+
+/** A compiled pattern as the template has it. */
+export function patternText(pattern: RegExp): string {
+  return pattern.source.slice(BEFORE.length, -AFTER.length);
+}
+
 export type CompiledPattern =
   | { readonly kind: "compiled"; readonly pattern: RegExp }
   | { readonly kind: "refused"; readonly reason: string };
@@ -17,7 +26,7 @@ export function compilePattern(source: unknown): CompiledPattern {
   }
   let pattern: RegExp;
   try {
-    pattern = new RegExp(`^(?:${source})$`, "u");
+    pattern = new RegExp(`${BEFORE}${source}${AFTER}`, "u");
   } catch (error) {
     return refuse(`: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -1,7 +1,8 @@
+import { closestName } from "../closest-name.ts";
 import type { Scalar } from "./context.ts";
 import { blameForSection, createOutput, openLayer, writeLiteral, writeScalar } from "./output.ts";
 import type { Blamed, Output } from "./output.ts";
-import { findExample } from "./front-matter.ts";
+import { forExample } from "./front-matter.ts";
 import type { ParsedTemplate, Place, TemplateNode } from "./parse.ts";
 import { TemplateError } from "./problems.ts";
 import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
@@ -50,6 +51,12 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
     if (!problems.has(key)) problems.set(key, { code, message, ...place, variable });
   };
 
+  /** A variable that is given and not declared, and that may have been meant for one that is missing. */
+  const suggestGiven = (name: string): string => {
+    const others = Object.keys(given).filter((other) => !Object.hasOwn(template.variables, other));
+    const meant = closestName(name, others);
+    return meant === undefined ? "" : `; ${meant} is given: is it meant?`;
+  };
   const view = withDefaults(template.variables, given);
   for (const [name, declaration] of Object.entries(template.variables)) {
     const value = own(view, name);
@@ -59,11 +66,15 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
       ? ({ code: "missing-variable", message: `is required: ${describeAllowed(declaration)}` } as const)
       : valueProblem(declaration, value);
     if (problem === null) continue;
-    const example = findExample(template, name);
-    const hint = example === null ? "" : `, e.g. ${example}`;
+    const hint = forExample(template, name) + (missing ? suggestGiven(name) : "");
     report(problem.code, `variable ${name} ${problem.message}${hint}`, { line: 1, column: 1 }, name);
   }
 
+  const unresolved = (what: "variable" | "section", { name, place }: Blamed): void => {
+    const meant = closestName(name, [...Object.keys(template.variables), ...Object.keys(given)]);
+    const hint = meant === undefined || meant === name ? "" : `; is ${meant} meant?`;
+    report("unresolved-variable", `${what} ${name} resolves to nothing${hint}`, place, name);
+  };
   const refuse = ({ name, place }: Blamed, reason: string): void =>
     report("unrenderable-value", `value of ${name} cannot be rendered: ${reason}`, place, name);
 
@@ -152,16 +163,15 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
           break;
         case "value": {
           const value = lookUp(frames, node.name);
-          if (value === undefined || value === null) {
-            report("unresolved-variable", `variable ${node.name} resolves to nothing`, node.place, node.name);
-          } else emitValue(node, value, output);
+          if (value === undefined || value === null) unresolved("variable", node);
+          else emitValue(node, value, output);
           break;
         }
         case "section": {
           const value = isChosen(template, frames, node.name) ?? lookUp(frames, node.name);
           // A declared variable without a value is what such sections are for.
           if ((value === undefined || value === null) && !Object.hasOwn(template.variables, node.name)) {
-            report("unresolved-variable", `section ${node.name} resolves to nothing`, node.place, node.name);
+            unresolved("section", node);
             break;
           }
           for (const frame of iterations(value, node.inverted)) {

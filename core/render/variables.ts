@@ -1,5 +1,5 @@
 import type { Scalar } from "./context.ts";
-import { MAX_MATCHED_LENGTH } from "./pattern.ts";
+import { MAX_MATCHED_LENGTH, patternText } from "./pattern.ts";
 import type { TemplateProblemCode } from "./problems.ts";
 
 /** `list` is of text: packages, keys, addresses. */
@@ -32,7 +32,7 @@ export function valueProblem(
 ): { readonly code: TemplateProblemCode; readonly message: string } | null {
   const { type, pattern } = declaration;
   if (type === "list") {
-    if (!isTextList(value)) return { code: "wrong-type", message: "must be a list of text" };
+    if (!isTextList(value)) return wrongType(type, value);
     if (value.length > MAX_LIST_MEMBERS) {
       return { code: "wrong-type", message: `must have at most ${MAX_LIST_MEMBERS} members` };
     }
@@ -42,7 +42,7 @@ export function valueProblem(
     }
     return null;
   }
-  if (typeof value !== type) return { code: "wrong-type", message: `must be a ${type}` };
+  if (typeof value !== type) return wrongType(type, value);
   if (declaration.enum !== undefined && !declaration.enum.includes(String(value))) {
     return { code: "pattern-mismatch", message: `must be one of ${declaration.enum.join(", ")}` };
   }
@@ -55,8 +55,22 @@ export function describeAllowed(declaration: VariableDeclaration): string {
   const form =
     declaration.enum !== undefined
       ? `one of ${declaration.enum.join(", ")}`
-      : `a ${type}${type === "list" ? " of text" : ""}${pattern === undefined ? "" : ` that matches ${pattern.source}`}`;
+      : TYPE_TITLES[type] + (pattern === undefined ? "" : ` that matches ${patternText(pattern)}`);
   return description === "" ? form : `${form} (${description})`;
+}
+
+const TYPE_TITLES: Readonly<Record<VariableType, string>> = {
+  string: "text",
+  number: "a number",
+  boolean: "true or false",
+  list: "a list of text",
+};
+
+/** Says what was given instead, but never the value. */
+function wrongType(type: VariableType, value: unknown) {
+  const given = VARIABLE_TYPES.find((known) => typeof value === known) ?? (isTextList(value) ? "list" : null);
+  const instead = given === null ? "something else" : TYPE_TITLES[given];
+  return { code: "wrong-type", message: `must be ${TYPE_TITLES[type]}, and is ${instead}` } as const;
 }
 
 /** Whether a variable can hold this, whatever its declaration says. */
@@ -78,7 +92,7 @@ function patternProblem(
     return { code: "pattern-mismatch", message: `must be at most ${MAX_MATCHED_LENGTH} characters long` };
   }
   if (!pattern.test(text)) {
-    return { code: "pattern-mismatch", message: `must match ${pattern.source}` };
+    return { code: "pattern-mismatch", message: `must match ${patternText(pattern)}` };
   }
   return null;
 }

@@ -1,13 +1,13 @@
 import type { z } from "zod";
 
 import { FIRMWARE_CLASSES } from "../../core/relay-protocol/state.ts";
-import { closestKey } from "./closest-key.ts";
+import { closestName } from "../../core/closest-name.ts";
 import { DHCP_KEYS, DHCP_MODES, SUBNET_KEYS } from "./dhcp-schema.ts";
 
 /** Where in the document a value stands. */
 export type Path = readonly (string | number)[];
 
-/** Keys by the path of their map, list positions written `[]`: what `closestKey` may suggest. */
+/** Keys by the path of their map, list positions written `[]`: what `closestName` may suggest. */
 const KNOWN_KEYS: Record<string, readonly string[]> = {
   "": [
     "controlPlane",
@@ -113,7 +113,7 @@ function describeUnknownKey(path: Path, data: unknown): string {
     return `has no meaning with mode: ${String(valueAt(data, [...path.slice(0, -1), "mode"]))}; take it out`;
   }
   const known = KNOWN_KEYS[place] ?? [];
-  const suggestion = closestKey(key, known);
+  const suggestion = closestName(key, known);
   return suggestion === undefined
     ? `is not known here; known are: ${known.join(", ")}`
     : `is not known; did you mean ${suggestion}?`;

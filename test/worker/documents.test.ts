@@ -236,7 +236,7 @@ describe("a template's examples", () => {
     const errors = wrong.json.errors as { field: string; message: string }[];
     expect(errors).toContainEqual({
       field: "text:1:1",
-      message: expect.stringContaining('example "none": variable disk is required: a string'),
+      message: expect.stringContaining('example "none": variable disk is required: text'),
     });
     expect(errors).toContainEqual({
       field: "text:12:12",

@@ -65,8 +65,11 @@ test("null is no value: the level below shows through", () => {
 });
 
 test("names of Object.prototype are names like any other", () => {
-  expect(explainVariables([{ source: "site", variables: {} }], { variables: {} })).toEqual([]);
-  const [only] = explainVariables([{ source: "site", variables: { toString: "x" } }], { variables: {} });
+  expect(explainVariables([{ source: "site", variables: {} }], { variables: {}, examples: {} })).toEqual([]);
+  const [only] = explainVariables([{ source: "site", variables: { toString: "x" } }], {
+    variables: {},
+    examples: {},
+  });
   expect(only).toMatchObject({ name: "toString", value: "x", declared: false, problem: null });
 });
 

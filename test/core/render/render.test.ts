@@ -97,6 +97,29 @@ variables:
     expect(found.map((problem) => `${problem.code} ${problem.variable}`)).toEqual(problems);
   });
 
+  test.each([
+    [{}, 'variable name is required: text that matches [a-z]+ (as DNS has it), e.g. "web"'],
+    [
+      { nane: "a" },
+      'variable name is required: text that matches [a-z]+ (as DNS has it), e.g. "web"; nane is given: is it meant?',
+    ],
+    [{ name: "A" }, 'variable name must match [a-z]+, e.g. "web"'],
+    [{ name: "a", size: "20" }, "variable size must be a number, and is text, e.g. 20"],
+    [{ name: "a", keys: "k" }, 'variable keys must be a list of text, and is text, e.g. ["x","y"]'],
+  ])("%j: the message says what is allowed, and gives an example", (view, message) => {
+    const template = parseTemplate(`---
+kind: shell
+variables:
+  size: { type: number, default: 20 }
+  name: { type: string, required: true, pattern: "[a-z]+", description: as DNS has it }
+  keys: { type: list }
+examples:
+  one: { name: web, keys: [x, y] }
+---
+{{size}}`);
+    expect(checkTemplate(template, view)[0]?.message).toBe(message);
+  });
+
   test("a message never holds the value: it may be a secret", () => {
     const error = thrownBy(() => render(text, { name: "S3CRET", extra: "S3CRET\0" }));
     expect(error.message).not.toContain("S3CRET");
@@ -114,6 +137,13 @@ describe("names that resolve to nothing", () => {
     ]);
     expect(error).toMatchObject({ code: "unresolved-variable", template: "t", line: 4, column: 3 });
     expect(error.message).toContain("t:4:3: variable x resolves to nothing");
+  });
+
+  test("a name that is nearly another one says which", () => {
+    const [problem] = thrownBy(() =>
+      shell("{{machine.name}} {{dsk}}", { disk: "a", machine: { name: "b" } }),
+    ).errors;
+    expect(problem!.message).toBe("variable dsk resolves to nothing; is disk meant?");
   });
 
   test("null is nothing, an empty string is something", () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import { ipv4ListOption, textOption, u8Option } from "../../../core/dhcp-packet/index.ts";
-import { closestKey } from "../../../relay/config/closest-key.ts";
+import { closestName } from "../../../core/closest-name.ts";
 import { loadRelayConfig, parseRelayConfig } from "../../../relay/config/parse.ts";
 import { RelayConfigError } from "../../../relay/config/problems.ts";
 
@@ -384,5 +384,5 @@ test.each([
   ["Router", "router"],
   ["xyzzy", undefined],
 ])("the closest key to %s is %s", (typed, meant) => {
-  expect(closestKey(typed, ["port", "router", "leaseSeconds"])).toBe(meant);
+  expect(closestName(typed, ["port", "router", "leaseSeconds"])).toBe(meant);
 });

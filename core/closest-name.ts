@@ -1,12 +1,12 @@
 /**
- * The known key that a mistyped one most likely meant: at most a third of its
+ * The known name that a mistyped one most likely meant: at most a third of its
  * letters (and at least one) away; `undefined` when none is near.
  */
-export function closestKey(key: string, known: readonly string[]): string | undefined {
+export function closestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(key.length / 3)) + 1;
+  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
-    const distance = editDistance(key.toLowerCase(), candidate.toLowerCase());
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
