@@ -18,8 +18,19 @@ export type RequiredAccess = { readonly role: Role; readonly fleet: boolean };
 /** Secrets, tokens and who did what: an admin's, even to read. */
 const ADMIN_ONLY = /^\/(?:tokens|audit|keys)(?:\/|$)/;
 const OF_A_SITE = /^\/sites\/[^/]+(\/.*)?$/;
+/** A POST that changes nothing: what it compares may be too long for a query. */
+const COMPARES = /^\/(?:profiles|templates)\/[^/]+\/diff$/;
 /** What operators change at a site. */
 const OPERATORS_WORK = /^\/(?:machines|arm|discovered)(?:[/:]|$)/;
+
+/**
+ * Whether a request to the API changes nothing.
+ *
+ * @param path below `/api/v1`
+ */
+export function isRead(method: string, path: string): boolean {
+  return ["GET", "HEAD", "OPTIONS"].includes(method) || (method === "POST" && COMPARES.test(path));
+}
 
 /**
  * What a request to the API needs. Closed by default: whatever is not a read
@@ -28,7 +39,7 @@ const OPERATORS_WORK = /^\/(?:machines|arm|discovered)(?:[/:]|$)/;
  * @param path below `/api/v1`
  */
 export function requiredAccess(method: string, path: string): RequiredAccess {
-  const reads = method === "GET" || method === "HEAD";
+  const reads = isRead(method, path);
   if (ADMIN_ONLY.test(path)) return { role: "admin", fleet: true };
   const site = OF_A_SITE.exec(path);
   if (site !== null) {

@@ -1,4 +1,5 @@
 import { createMiddleware } from "hono/factory";
+import { isRead } from "./access.ts";
 import { API_PATH } from "./authenticate.ts";
 import { controlObject } from "./env.ts";
 import type { App } from "./http.ts";
@@ -11,7 +12,7 @@ export const auditChanges = createMiddleware<App>(async (c, next) => {
   await next();
   const { method } = c.req;
   const target = c.req.path.slice(API_PATH.length);
-  const changed = !["GET", "HEAD", "OPTIONS"].includes(method) && c.res.status < 300;
+  const changed = !isRead(method, target) && c.res.status < 300;
   if (!changed || c.get("dryRun") || (method === "PUT" && UPLOAD_PART.test(target))) return;
   const { id, name } = c.get("caller");
   const detail = c.get("auditDetail");

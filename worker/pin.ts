@@ -1,8 +1,8 @@
 import type { KernelProfile, Profile, Variables } from "../core/boot/model.ts";
-import { parseTemplate } from "../core/render/parse.ts";
 import type { Actor } from "./access.ts";
 import { controlObject, type Env } from "./env.ts";
 import { loadPinned } from "./load-pinned.ts";
+import { parseKeptTemplate } from "./parse-template.ts";
 import { ProblemError, unwrap, type FieldError } from "./problem.ts";
 import { getRevision, type RevisionKind } from "./revisions.ts";
 import type { Pinned } from "./site-object/pinned.ts";
@@ -92,7 +92,7 @@ async function takeSecrets(
   { profile, site, by }: PinOrder,
 ): Promise<Record<string, string>> {
   const wanted = Object.entries(templates).flatMap(([template, { text }]) =>
-    secretNames(parseTemplate(text)).map((name) => ({ template, name })),
+    secretNames(parseKeptTemplate(text)).map((name) => ({ template, name })),
   );
   if (wanted.length === 0) return {};
   const names = [...new Set(wanted.map(({ name }) => name))];

@@ -43,11 +43,8 @@ export async function rollBack(
   name: string,
   revision: string,
 ): Promise<Response> {
-  if (!(await controlObject(c.env).hasRevision(kind, name, revision))) {
-    const message = `${kind} "${name}" never was "${revision}"`;
-    throw new ProblemError({ type: "invalid", detail: message, errors: [{ field: "revision", message }] });
-  }
-  const document = await requireDocument<Profile | TemplateDocument | ImageManifest>(c, kind, name, revision);
+  const past = { kind, name, revision, field: "revision" };
+  const document = await requirePastRevision<Profile | TemplateDocument | ImageManifest>(c, past);
   let references: References = {};
   if (kind === "profile") {
     await checkReferences(c.env, document as Profile);
@@ -56,6 +53,24 @@ export async function rollBack(
     references = templateReferences((document as TemplateDocument).text);
   }
   return await moveHead(c, { kind, name, revision, references });
+}
+
+/**
+ * One of the documents that a name ever stood for.
+ *
+ * @throws ProblemError `invalid`, naming `field`, where it never stood for that one; `unavailable`
+ *   where the revision has not arrived in this place's KV yet
+ */
+export async function requirePastRevision<T extends object>(
+  c: AppContext,
+  past: { kind: RevisionKind; name: string; revision: string; field: string },
+): Promise<T> {
+  const { kind, name, revision, field } = past;
+  if (!(await controlObject(c.env).hasRevision(kind, name, revision))) {
+    const message = `${kind} "${name}" never was "${revision}"`;
+    throw new ProblemError({ type: "invalid", detail: message, errors: [{ field, message }] });
+  }
+  return await requireDocument<T>(c, kind, name, revision);
 }
 
 async function moveHead(

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { stringify } from "yaml";
 import type { Json } from "../api-client.ts";
 import { readDocumentArgument, readTextArgument } from "./arguments.ts";
+import { addDiffCommand } from "./diff.ts";
 import { operatorCommand, segment, withSession } from "./command.ts";
 
 /** A kind of document that the control plane keeps in revisions. */
@@ -31,7 +32,9 @@ const KINDS: readonly DocumentKind[] = [
 
 /** `pxedge profile …` and `pxedge template …`. */
 export function addDocumentCommands(program: Command): void {
-  for (const kind of KINDS) addDocumentKind(program, kind);
+  const [profile, template] = KINDS.map((kind) => addDocumentKind(program, kind));
+  addDiffCommand(profile!, "profile", (file) => ({ document: readDocumentArgument(file) }));
+  addDiffCommand(template!, "template", (file) => ({ text: readTextArgument(file) }));
 }
 
 /** `list`, `show`, `put`, `delete`, `revisions` and `rollback` of one kind; returns the command for more. */

@@ -173,6 +173,54 @@ test("revisions are listed, and a name goes back to an earlier one", async () =>
   expect(await json("template", "rollback", "preseed", before)).toMatchObject({ revision: before });
 });
 
+test("a change is shown before it is made: machines with the same one together, as text and as JSON", async () => {
+  for (const [name, mac] of [
+    ["web1", "52:54:00:00:00:01"],
+    ["web2", "52:54:00:00:00:02"],
+  ]) {
+    await api.request("PUT", `/sites/fra1/machines/${name}`, { macs: [mac], profile: "debian-12" });
+  }
+  const changed = fileOf("t2", "---\nkind: preseed\n---\nd-i netcfg/get_hostname string {{machine.name}}\n");
+  // The site says which profiles it uses in a moment of its own.
+  const machines = async () =>
+    (await api.request("POST", "/templates/preseed/diff", { text: "---\nkind: preseed\n---\n" })).items
+      .length;
+  await expect.poll(machines, { timeout: 30_000 }).toBe(2);
+  const shown = await pxedge(["template", "diff", "preseed", changed]);
+  expect(shown).toMatchObject({ code: 0, stderr: "" });
+  expect(shown.stdout).toMatch(
+    /^template preseed: [0-9a-f]{8} -> [0-9a-f]{8}\n\n2 machines: same change\n {2}fra1\/web1 fra1\/web2\n/,
+  );
+  expect(shown.stdout).toContain(
+    "\n-d-i netcfg/hostname string web1\n+d-i netcfg/get_hostname string web1\n\n0 machines: no difference\n",
+  );
+
+  const [{ revision }] = await json("profile", "revisions", "debian-12");
+  const same = await pxedge(["profile", "diff", "debian-12", revision.slice(0, 8)]);
+  expect(same.stdout).toMatch(/\n2 machines: no difference\n$/);
+  const broken = fileOf(
+    "t3",
+    "---\nkind: preseed\nvariables: { disk: { type: string, required: true } }\n---\nd-i a string {{disk}}\n",
+  );
+  const failing = await pxedge(["template", "diff", "preseed", broken]);
+  expect(failing).toMatchObject({ code: 1, stderr: "" });
+  expect(failing.stdout).toContain("2 machines: would not render");
+  expect(failing.stdout).toContain("variable disk is required: text");
+  expect(await pxedge(["profile", "diff", "debian-12", "none.yaml"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("none.yaml is neither a file nor a revision"),
+  });
+});
+
+test("an order that does not render says which variable is at fault", async () => {
+  const typed =
+    "---\nkind: preseed\nvariables: { size: { type: number, default: 20 } }\n---\nd-i a string {{size}}\n";
+  await pxedge(["template", "put", "preseed", "-"], { stdin: typed });
+  const refused = await pxedge(["machine", "arm", "web2", "--profile", "debian-12", "--set", "size=big"]);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain("variable size must be a number, and is text; for example 20");
+});
+
 test("a secret comes from stdin, without its last newline, and is never shown", async () => {
   expect(await pxedge(["secret", "set", "rootPassword"], { stdin: "hunter2\n" })).toMatchObject({ code: 0 });
   const listed = await pxedge(["secret", "list", "--json"]);

@@ -42,6 +42,8 @@ const ROUTES: readonly (readonly [string, string, Role, "site" | "any" | "fleet"
     ["DELETE", `/${kind}/x`, "admin", "fleet"] as const,
     ["POST", `/${kind}/x/rollback`, "admin", "fleet"] as const,
   ]),
+  ["POST", "/profiles/x/diff", "viewer", "any"],
+  ["POST", "/templates/x/diff", "viewer", "any"],
   ["POST", "/images/x/files/linux?uploads", "admin", "fleet"],
   ["GET", "/images/x/files/linux?uploadId=y", "viewer", "any"],
   ["PUT", "/images/x/files/linux?uploadId=y&part=1", "admin", "fleet"],

@@ -205,6 +205,8 @@ test("every operation answers as it is documented", async () => {
     await call("POST", `/${kind}/${name}/rollback`, { revision: items[0].revision });
   }
   const { text } = await call("GET", "/templates/answer");
+  await call("POST", "/templates/answer/diff", { text });
+  await call("POST", "/profiles/debian-12/diff", { document: { mode: "local" } });
   await call("PUT", "/templates/answer", { text });
   await call("PUT", "/profiles/disk", { mode: "local" });
   await call("POST", "/documents:batch", {

@@ -2,6 +2,7 @@ import type { ApiRoutes } from "./api-routes.ts";
 import type { Operation } from "./operation.ts";
 import { auditRoutes } from "../routes/audit.ts";
 import { bootFileApiRoutes } from "../routes/boot-file-api.ts";
+import { diffRoutes } from "../routes/diffs.ts";
 import { documentBatchRoutes } from "../routes/document-batch.ts";
 import { documentRoutes } from "../routes/documents.ts";
 import { imageApiRoutes } from "../routes/image-api.ts";
@@ -25,6 +26,7 @@ export const TOKEN_ROUTES: readonly ApiRoutes[] = [
   orderRoutes,
   eventRoutes,
   documentRoutes,
+  diffRoutes,
   documentBatchRoutes,
   imageApiRoutes,
   uploadRoutes,

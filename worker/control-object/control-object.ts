@@ -26,7 +26,7 @@ import {
 } from "./heads.ts";
 import { deliverNotices, nextNoticeAt, noticeFor, queueNotices, type ProfileNotice } from "./notices.ts";
 import { resolveProfiles, type Dependency } from "./profile-pins.ts";
-import { putReferences } from "./references.ts";
+import { putReferences, usesOf, type ProfileUse } from "./references.ts";
 import { CONTROL_MIGRATIONS } from "./schema.ts";
 import { discardUpload } from "../upload-bytes.ts";
 import { wholly } from "../wholly.ts";
@@ -39,7 +39,7 @@ import {
   sealedSecrets,
   type SecretInfo,
 } from "./secrets.ts";
-import { setProfilesOfSite, sitesDependingOn } from "./site-profiles.ts";
+import { setProfilesOfSite, sitesDependingOn, sitesUsing } from "./site-profiles.ts";
 import { deleteSite, findSite, listSites, noSite, putSite, type Site, type Tagged } from "./sites.ts";
 import { addToken, deleteToken, findCaller, findToken, listTokens, type TokenInfo } from "./tokens.ts";
 import {
@@ -169,6 +169,15 @@ export class ControlObject extends DurableObject<Env> {
     return Object.fromEntries(names.flatMap((name) => (pins[name] ? [[name, pins[name].mode]] : [])));
   }
 
+  /** The profiles that a change of the name changes, and the sites where they are booted. */
+  usesOf(
+    kind: "profile" | "template",
+    name: string,
+  ): { uses: ProfileUse[]; sites: { id: string; name: string }[] } {
+    const uses = usesOf(this.sql, kind, name);
+    return { uses, sites: sitesUsing(this.sql, [...new Set(uses.flatMap(({ via }) => via))]) };
+  }
+
   // --- Profiles that sites use -------------------------------------------------
 
   /** Takes the profiles that a site's machines and its default name, and says what they stand for. */
@@ -275,6 +284,11 @@ export class ControlObject extends DurableObject<Env> {
       recordAudit(this.sql, { by, action: "READ", target: `/secrets/${name}`, detail }, Date.now());
     }
     return found;
+  }
+
+  /** Those of the names that there are secrets of. Reads none of them. */
+  existingSecrets(names: string[]): string[] {
+    return Object.keys(sealedSecrets(this.sql, names));
   }
 
   /** Encrypts every secret with the first key. Idempotent: one that has it already is left alone. */

@@ -51,3 +51,15 @@ export function profilesNaming(sql: SqlStorage, kind: RevisionKind, name: string
     .toArray()
     .map((row) => row.name);
 }
+
+/** Where a profile is booted: by machines that have one of `via` as theirs, whose menus or rescue it may be. */
+export type ProfileUse = { readonly profile: string; readonly via: readonly string[] };
+
+/** The profiles that a change of a document's name changes, and by which profiles machines come to boot them. */
+export function usesOf(sql: SqlStorage, kind: "profile" | "template", name: string): ProfileUse[] {
+  const changed = kind === "profile" ? [name] : profilesNaming(sql, "template", name);
+  return changed.map((profile) => ({
+    profile,
+    via: [...new Set([profile, ...profilesNaming(sql, "profile", profile)])],
+  }));
+}

@@ -26,6 +26,20 @@ export function siteNamesUsing(sql: SqlStorage, profile: string): string[] {
     .map((row) => row.name);
 }
 
+/** Sites, in the order of their names, whose machines or default name one of the profiles. */
+export function sitesUsing(
+  sql: SqlStorage,
+  profiles: readonly string[],
+): { readonly id: string; readonly name: string }[] {
+  return sql
+    .exec<{ id: string; name: string }>(
+      `SELECT DISTINCT s.id, s.name FROM site_profiles p JOIN sites s ON s.id = p.site_id
+       WHERE p.name IN (SELECT value FROM json_each(?)) ORDER BY s.name`,
+      JSON.stringify(profiles),
+    )
+    .toArray();
+}
+
 /** Ids of the sites whose machines boot otherwise once `changed` stands for something else. */
 export function sitesDependingOn(sql: SqlStorage, changed: Dependency): string[] {
   const assigned = sql

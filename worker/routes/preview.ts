@@ -3,14 +3,13 @@ import { MACHINE, PREVIEW_QUERY } from "../api/parameters.ts";
 import { previewSchema } from "../api/responses/machines.ts";
 import type { PlainProfile } from "../../core/boot/model.ts";
 import { renderIpxe } from "../../core/render/scripts/ipxe.ts";
-import { createBootPlan } from "../boot-plan.ts";
 import { controlObject, siteObject } from "../env.ts";
 import type { AppContext } from "../http.ts";
 import { pinProfile, presentProfile, type PresentProfile } from "../pin.ts";
-import { ProblemError, unwrap, type FieldError, type Result } from "../problem.ts";
+import { renderPlaceholderScript } from "../placeholder-script.ts";
+import { ProblemError, unwrap, type Result } from "../problem.ts";
 import type { Pinned } from "../site-object/pinned.ts";
 import type { BootPreview, PlanPreview } from "../site-object/preview.ts";
-import { findProblems } from "../site-object/render.ts";
 import { requireSite } from "./sites.ts";
 
 /** `/api/v1/sites/:site/machines/:id/preview`. */
@@ -70,22 +69,9 @@ async function previewPlan(
   return { machine, attempt: null, profile: { name, revision }, script, problems, answers: {} };
 }
 
-/** What the machine would be served. Its image URLs are signed, but past their end. */
 async function formatPreview(c: AppContext, siteId: string, preview: BootPreview) {
-  const { machine, attempt, pinned, view, capability, answers } = preview;
+  const { machine, attempt, pinned, answers } = preview;
   const { name, revision } = pinned.profile;
-  let script: string | null = null;
-  const problems: FieldError[] = [];
-  try {
-    const decided = { kind: "kernel", pinned, view, capability, urlsExpireAt: 0 } as const;
-    script = renderIpxe(await createBootPlan(c.env, { siteId, prefix: "" }, "ipxe", decided));
-  } catch (error) {
-    const found = findProblems(() => {
-      throw error;
-    });
-    problems.push(
-      ...found.map(({ line, column, message }) => ({ field: `args:${line}:${column}`, message })),
-    );
-  }
-  return { machine, attempt, profile: { name, revision }, script, problems, answers };
+  const script = await renderPlaceholderScript(c.env, siteId, pinned, preview);
+  return { machine, attempt, profile: { name, revision }, ...script, answers };
 }

@@ -75,6 +75,29 @@ export function listMachines(sql: SqlStorage, query: MachineQuery): SiteMachine[
     .map(toMachine);
 }
 
+/**
+ * Machines in the order of their names, after one, that have one of the profiles
+ * as theirs, or none of their own where `orNone`.
+ */
+export function listMachinesOf(
+  sql: SqlStorage,
+  profiles: { readonly names: readonly string[]; readonly orNone: boolean },
+  page: { readonly after: string; readonly limit: number },
+): SiteMachine[] {
+  return sql
+    .exec<Row>(
+      `SELECT document FROM machines
+       WHERE (profile IN (SELECT value FROM json_each(?1)) OR (?2 AND profile IS NULL)) AND name > ?3
+       ORDER BY name LIMIT ?4`,
+      JSON.stringify(profiles.names),
+      profiles.orNone ? 1 : 0,
+      page.after,
+      page.limit,
+    )
+    .toArray()
+    .map(toMachine);
+}
+
 export function countMachines(sql: SqlStorage): number {
   return sql.exec<{ n: number }>("SELECT count(*) AS n FROM machines").one().n;
 }

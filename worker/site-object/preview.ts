@@ -3,8 +3,8 @@ import type { PlainProfile, Profile } from "../../core/boot/model.ts";
 import type { BootPlan } from "../../core/boot/plan.ts";
 import type { RenderView } from "../../core/boot/view.ts";
 import { explainVariables, type ExplainedVariable } from "../../core/render/explain.ts";
-import { parseTemplate } from "../../core/render/parse.ts";
-import { TemplateError } from "../../core/render/problems.ts";
+import { TemplateError, type TemplateProblem } from "../../core/render/problems.ts";
+import { parseKeptTemplate } from "../parse-template.ts";
 import { fail, ok, ProblemError, type FieldError, type Result } from "../problem.ts";
 import { placeholderTree } from "../tree-url.ts";
 import { findActiveAttempt } from "./attempts.ts";
@@ -64,12 +64,15 @@ export function previewMachine(
   return ok(previewBoot({ machine, site: siteIdentity(sql), pinned: shown, attempt }));
 }
 
-/** A plan that starts no kernel by itself. */
-export type PlanPreview = {
-  readonly machine: { readonly id: string; readonly name: string };
+/** What a profile that starts no kernel by itself would have a machine do. */
+export type PlainBoot = {
   /** `null` where it does not render. */
   readonly plan: BootPlan | null;
   readonly problems: readonly FieldError[];
+};
+
+export type PlanPreview = PlainBoot & {
+  readonly machine: { readonly id: string; readonly name: string };
 };
 
 /** What a machine would be served by a profile that starts no kernel by itself. */
@@ -81,39 +84,76 @@ export function previewPlan(
 ): Result<PlanPreview> {
   const machine = findMachine(sql, key);
   if (machine === null) return noMachine(key);
-  const [mac] = machine.macs;
-  if (mac === undefined) return fail("invalid", `"${machine.name}" has no MAC yet`);
-  const site = siteIdentity(sql);
+  if (machine.macs.length === 0) return fail("invalid", `"${machine.name}" has no MAC yet`);
   const shown = { id: machine.id, name: machine.name };
-  const { name, document } = profile;
+  return ok({ machine: shown, ...planPlainBoot(machine, siteIdentity(sql), profile, modes) });
+}
+
+/** @param machine one that has a MAC */
+export function planPlainBoot(
+  machine: SiteMachine,
+  site: SiteIdentity,
+  { name, document }: { readonly name: string; readonly document: PlainProfile },
+  modes: Readonly<Record<string, Profile["mode"]>>,
+): PlainBoot {
   const { localBoot } = machine;
-  if (document.mode === "local")
-    return ok({
-      machine: shown,
-      plan: { kind: "local", ...(localBoot !== undefined && { localBoot }) },
-      problems: [],
-    });
+  if (document.mode === "local") {
+    return { plan: { kind: "local", ...(localBoot !== undefined && { localBoot }) }, problems: [] };
+  }
   if (document.mode === "menu") {
     const shape = { modeOf: (item: string) => modes[item], installs: site.menuInstall };
     const plan = planMenu(document, { ...shape, localBoot, token: PLACEHOLDERS.capability });
-    return ok({ machine: shown, plan, problems: [] });
+    return { plan, problems: [] };
   }
   try {
-    const boot = { machine, mac, site, baseUrl: PLACEHOLDERS.baseUrl };
+    const boot = { machine, mac: machine.macs[0]!, site, baseUrl: PLACEHOLDERS.baseUrl };
     if (document.mode === "san") {
-      const plan = renderSan({ name, document }, { ...boot, secrets: maskSecrets(sanSecrets(document)) });
-      return ok({ machine: shown, plan, problems: [] });
+      const secrets = maskSecrets(sanSecrets(document));
+      return { plan: renderSan({ name, document }, { ...boot, secrets }), problems: [] };
     }
-    const url = renderChainUrl({ name, document }, boot);
-    return ok({ machine: shown, plan: { kind: "chain", url }, problems: [] });
+    return { plan: { kind: "chain", url: renderChainUrl({ name, document }, boot) }, problems: [] };
   } catch (error) {
     if (!(error instanceof TemplateError) && !(error instanceof ProblemError)) throw error;
-    const problems = [{ field: document.mode === "san" ? "uri" : "url", message: error.message }];
-    return ok({ machine: shown, plan: null, problems });
+    const field = document.mode === "san" ? "uri" : "url";
+    return { plan: null, problems: [{ field, message: error.message }] };
   }
 }
 
-/** Renders all of a boot's answers without what makes it real. */
+/** A boot without what makes it real. */
+export type PlaceholderBoot = {
+  readonly view: RenderView;
+  readonly capability: string;
+  /** By file; `text` is `null` where it does not render. */
+  readonly answers: Readonly<Record<string, { text: string | null; problems: readonly TemplateProblem[] }>>;
+};
+
+/**
+ * Renders all of a boot's answers without what makes it real.
+ *
+ * @param machine one that has a MAC
+ */
+export function renderPlaceholderBoot(boot: {
+  machine: SiteMachine;
+  site: SiteIdentity;
+  pinned: Pinned;
+}): PlaceholderBoot {
+  const { machine, pinned } = boot;
+  const treePath = placeholderTree(pinned);
+  const attemptId = pinned.profile.document.mode === "live" ? null : PLACEHOLDERS.attemptId;
+  const view = viewOf({ ...boot, ...PLACEHOLDERS, attemptId, treePath, mac: machine.macs[0]! });
+  const masked = { ...view, secret: maskSecrets(Object.keys(pinned.secrets ?? {})) };
+  const answers: Record<string, PlaceholderBoot["answers"][string]> = {};
+  for (const [file, { template }] of Object.entries(pinned.profile.document.answers ?? {})) {
+    let text: string | null = null;
+    const problems = findProblems(() => {
+      text = renderAnswer(pinned, template, masked);
+      return [];
+    });
+    answers[file] = { text, problems };
+  }
+  return { view, capability: PLACEHOLDERS.capability, answers };
+}
+
 function previewBoot(boot: {
   machine: SiteMachine;
   site: SiteIdentity;
@@ -121,28 +161,19 @@ function previewBoot(boot: {
   attempt: string | null;
 }): BootPreview {
   const { machine, site, pinned, attempt } = boot;
-  const { capability } = PLACEHOLDERS;
-  const treePath = placeholderTree(pinned);
-  const attemptId = pinned.profile.document.mode === "live" ? null : PLACEHOLDERS.attemptId;
-  const mac = machine.macs[0]!;
-  const view = viewOf({ machine, site, pinned, ...PLACEHOLDERS, attemptId, treePath, mac });
-  const masked = { ...view, secret: maskSecrets(Object.keys(pinned.secrets ?? {})) };
+  const { view, capability, answers: rendered } = renderPlaceholderBoot(boot);
   const levels = variableLevels(site, pinned, machine);
   const answers: Record<string, AnswerPreview> = {};
   for (const [file, { template, lifetime }] of Object.entries(pinned.profile.document.answers ?? {})) {
     const { revision, text: source } = pinned.templates[template]!;
-    let text: string | null = null;
-    const problems = findProblems(() => {
-      text = renderAnswer(pinned, template, masked);
-      return [];
-    });
+    const { text, problems } = rendered[file]!;
     answers[file] = {
       template,
       revision,
       lifetime: lifetime ?? "once",
       text,
       problems: problems.map(({ line, column, message }) => ({ field: `${line}:${column}`, message })),
-      variables: explainVariables(levels, parseTemplate(source)),
+      variables: explainVariables(levels, parseKeptTemplate(source)),
     };
   }
   return {

@@ -1,7 +1,7 @@
 import type { ProfileNotice } from "../control-object/notices.ts";
 import type { ProfilePins } from "../profile-pins.ts";
 import type { SiteIdentity } from "./identity.ts";
-import { touchMachinesOf, type SiteMachine } from "./machines.ts";
+import { listMachinesOf, touchMachinesOf, type SiteMachine } from "./machines.ts";
 import { isOpen, nextRevision, siteIdentity } from "./meta.ts";
 
 /** The profile that a machine boots by while nothing is armed. */
@@ -18,6 +18,18 @@ export function profilesInUse(sql: SqlStorage): string[] {
     .map((row) => row.profile);
   const { defaultProfile } = siteIdentity(sql);
   return [...new Set(defaultProfile === undefined ? names : [...names, defaultProfile])].sort();
+}
+
+/** Machines that boot by one of the profiles, in the order of their names, and their site. */
+export function machinesBootingBy(
+  sql: SqlStorage,
+  names: readonly string[],
+  page: { readonly after: string; readonly limit: number },
+): { site: SiteIdentity; machines: SiteMachine[] } | null {
+  if (!isOpen(sql)) return null;
+  const site = siteIdentity(sql);
+  const orNone = site.defaultProfile !== undefined && names.includes(site.defaultProfile);
+  return { site, machines: listMachinesOf(sql, { names, orNone }, page) };
 }
 
 /** What a profile's name stands for; `null`: nothing, as far as this site has heard. */

@@ -2,10 +2,11 @@ import { createView, type RenderView } from "../../core/boot/view.ts";
 import type { Mac } from "../../core/addresses.ts";
 import { SAN_TEXTS, type ChainProfile, type SanProfile } from "../../core/boot/model.ts";
 import type { SanPlan } from "../../core/boot/plan.ts";
-import { parseInlineTemplate, parseTemplate } from "../../core/render/parse.ts";
+import { parseInlineTemplate } from "../../core/render/parse.ts";
 import { TemplateError, type TemplateProblem } from "../../core/render/problems.ts";
 import { checkTemplate, renderTemplate } from "../../core/render/render.ts";
 import { secretNames } from "../../core/render/secret-names.ts";
+import { parseKeptTemplate } from "../parse-template.ts";
 import { ProblemError, type FieldError, type Result } from "../problem.ts";
 import { openSecrets } from "../secret-box.ts";
 import { placeholderTree, withTree } from "../tree-url.ts";
@@ -41,7 +42,7 @@ export function viewOf(boot: {
 export function sealedSecretsOf(pinned: Pinned, file: string): Record<string, string> {
   const answers = pinned.profile.document.answers ?? {};
   if (pinned.secrets === undefined || !Object.hasOwn(answers, file)) return {};
-  const names = secretNames(parseTemplate(pinned.templates[answers[file]!.template]!.text));
+  const names = secretNames(parseKeptTemplate(pinned.templates[answers[file]!.template]!.text));
   return Object.fromEntries(
     names.flatMap((name) => (Object.hasOwn(pinned.secrets!, name) ? [[name, pinned.secrets![name]!]] : [])),
   );
@@ -57,7 +58,7 @@ export async function openPinnedSecrets(
 
 /** @throws TemplateError */
 export function renderAnswer(pinned: Pinned, template: string, view: RenderView): string {
-  return renderTemplate(parseTemplate(pinned.templates[template]!.text), view, { name: template });
+  return renderTemplate(parseKeptTemplate(pinned.templates[template]!.text), view, { name: template });
 }
 
 /** The profile's kernel arguments. @throws TemplateError */
@@ -161,7 +162,7 @@ export function checkRender(boot: {
   collect("args", () => checkTemplate(parseInlineTemplate("kernel-args", document.args ?? ""), scriptView));
   for (const [file, { template }] of Object.entries(document.answers ?? {})) {
     const text = boot.pinned.templates[template]!.text;
-    collect(`answers.${file}.${template}`, () => checkTemplate(parseTemplate(text), answerView));
+    collect(`answers.${file}.${template}`, () => checkTemplate(parseKeptTemplate(text), answerView));
   }
   if (boot.pinned.rescue === undefined) return errors;
   const rescue = checkRender({ ...boot, pinned: boot.pinned.rescue });

@@ -44,7 +44,7 @@ import type { Pinned } from "./pinned.ts";
 import { collectPins, hashPins } from "./pins.ts";
 import { previewMachine, previewPlan } from "./preview.ts";
 import { beginProfileSync, endProfileSync, type ProfileSync } from "./profile-sync.ts";
-import { profilesInUse, takeProfiles } from "./profiles.ts";
+import { machinesBootingBy, profilesInUse, takeProfiles } from "./profiles.ts";
 import { relayState } from "./relay-state.ts";
 import { createJoinToken, deleteRelay, getRelay, joinRelay, listRelays, type RelayInfo } from "./relays.ts";
 import { openPinnedSecrets } from "./render.ts";
@@ -106,6 +106,14 @@ export class SiteObject extends DurableObject<Env> {
 
   listMachines(query: MachineQuery): SiteMachine[] {
     return listMachines(this.sql, query);
+  }
+
+  /** Machines that boot by one of the profiles, with their site; `null` where the site is closed. */
+  machinesBootingBy(
+    names: string[],
+    page: { after: string; limit: number },
+  ): { site: SiteIdentity; machines: SiteMachine[] } | null {
+    return machinesBootingBy(this.sql, names, page);
   }
 
   async deleteMachine(key: string, precondition: Precondition): Promise<Result<null>> {
