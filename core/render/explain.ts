@@ -45,9 +45,7 @@ export function explainVariables(
   );
   const given = new Set(levels.flatMap(({ variables }) => Object.keys(variables)));
   const declared = Object.keys(declarations);
-  const others = [...given]
-    .filter((name) => !Object.hasOwn(declarations, name))
-    .toSorted();
+  const others = [...given].filter((name) => !Object.hasOwn(declarations, name)).toSorted();
 
   return [...declared, ...others].map((name) => {
     const declaration = Object.hasOwn(declarations, name) ? declarations[name] : undefined;

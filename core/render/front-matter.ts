@@ -26,7 +26,9 @@ export function forExample(
   { examples, variables }: Pick<FrontMatter, "examples" | "variables">,
   name: string,
 ): string {
-  const given = Object.values(examples).flatMap((values) => (Object.hasOwn(values, name) ? [values[name]] : []));
+  const given = Object.values(examples).flatMap((values) =>
+    Object.hasOwn(values, name) ? [values[name]] : [],
+  );
   const shown = [...given, variables[name]?.default].find(
     (value) => value !== undefined && (typeof value !== "object" ? value !== "" : value.length > 0),
   );

@@ -13,7 +13,7 @@ export type RenderedFiles =
   | { readonly kind: "failed"; readonly errors: readonly FieldError[] };
 
 /** The script's name among the files; no answer can have it. */
-export const SCRIPT = "/boot/script.ipxe";
+const SCRIPT = "/boot/script.ipxe";
 
 /**
  * Renders all that a machine would be served, as its preview does: nothing of

@@ -45,8 +45,8 @@ describe("a list of text", () => {
 
   test.each([
     ["text", "a", "must be a list of text, and is text"],
-    ["a number in it", ["a", 1], "must be a list of text, and is a list of something else"],
-    ["a list in it", ["a", ["b"]], "must be a list of text, and is a list of something else"],
+    ["a number in it", ["a", 1], "must be a list of text, and is something else"],
+    ["a list in it", ["a", ["b"]], "must be a list of text, and is something else"],
     ["too many", Array.from({ length: 1_025 }, () => "a"), "must have at most 1024 members"],
   ])("%s is refused", (_, keys, message) => {
     expect(checkTemplate(json, { keys })[0]?.message).toBe(`variable keys ${message}`);
@@ -73,7 +73,7 @@ test("defaults and examples may be lists", () => {
   expect(render(parsed, {})).toBe("'a' 'b' ");
   expect(render(parsed, parsed.examples["one"]!)).toBe("'c' ");
   expect(problems("---\nkind: shell\nvariables:\n  keys: { type: list, default: [a, 1] }\n---\n")).toEqual([
-    "default of keys: must be a list of text, and is a list of something else",
+    "default of keys: must be a list of text, and is something else",
   ]);
   expect(
     problems("---\nkind: shell\nvariables:\n  keys: { type: list }\nexamples:\n  one: { keys: c }\n---\n"),
