@@ -46,7 +46,11 @@ function openAsItIs({ file, version, schema, migrations = {}, pragmas = "" }: Da
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ${pragmas}`);
     const row = database.prepare("PRAGMA user_version").get() as { user_version: number };
     let found = row.user_version;
-    if (found > version) throw new Error(`${file} was written by a newer release, format ${found}`);
+    if (found > version) {
+      throw new Error(
+        `a newer release wrote it, in format ${found}, and this one knows ${version}: run that release again`,
+      );
+    }
     if (found === 0) {
       database.exec(`BEGIN; ${schema}; PRAGMA user_version = ${version}; COMMIT`);
       found = version;

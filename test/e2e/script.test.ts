@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { missingNeed } from "../relay/net/needs.ts";
 import { startMachine } from "../support/lab/machine.ts";
 import { createLab, type Lab } from "../support/lab/network.ts";
+import type { DebianHost } from "../support/lab/debian-host.ts";
+import { DEBIAN_ROOT, installRelay } from "./installed-relay.ts";
 import { addImage, startSite, type Site } from "./site.ts";
 
 /** iPXE of a newer Debian: the arm64 build, and a second version for x86-64. */
@@ -20,6 +22,7 @@ const missing = missingNeed({
     "/usr/bin/qemu-system-aarch64",
     "/usr/share/AAVMF/AAVMF_CODE.fd",
     join(BOOT_FILES, "ipxe-arm64.efi"),
+    DEBIAN_ROOT,
   ],
 });
 
@@ -28,12 +31,17 @@ describe.skipIf(missing !== undefined)(
   () => {
     let directory: string;
     let lab: Lab;
+    let debian: DebianHost;
     let site: Site;
 
     beforeAll(async () => {
       directory = mkdtempSync(join(tmpdir(), "pxedge-e2e-"));
       lab = await createLab();
-      site = await startSite(lab, { directory: join(directory, "site"), tftpRoot: BOOT_FILES });
+      // The relay here is the package's, on a Debian of its own, as restricted as its unit has it.
+      const installed = await installRelay(directory, BOOT_FILES);
+      debian = installed.debian;
+      const { host } = installed;
+      site = await startSite(lab, { directory: join(directory, "site"), tftpRoot: BOOT_FILES, host });
       // No machine of its architecture can run it: what counts here is that it is asked for.
       await addImage(site.api, "not-a-kernel", { linux: fileURLToPath(import.meta.url) });
       await site.api.request("PUT", "/profiles/secret", {
@@ -93,6 +101,28 @@ describe.skipIf(missing !== undefined)(
       } finally {
         await machine.powerOff();
       }
+    });
+
+    test("the relay's package: its own user, one capability, nothing of the system writable", async () => {
+      const execute = async (command: readonly [string, ...string[]]) => {
+        const [program, ...args] = command;
+        return await lab.exec(program, args);
+      };
+      const status = await execute(debian.confined("cat", "/proc/self/status"));
+      // Bit 10 is CAP_NET_BIND_SERVICE.
+      expect(status).toMatch(/^CapEff:\t0000000000000400\nCapBnd:\t0000000000000400$/m);
+      expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+      expect(status).not.toMatch(/^Uid:\t0/m);
+      await expect(execute(debian.confined("touch", "/etc/pxedge/x"))).rejects.toThrow(
+        /Read-only file system/,
+      );
+      await execute(debian.confined("touch", "/var/lib/pxedge/x"));
+
+      const enabled = "/etc/systemd/system/multi-user.target.wants/pxedge-relay.service";
+      await execute(debian.inside("test", "-e", enabled));
+      // What root joined is the service's.
+      const owner = await execute(debian.inside("stat", "-c", "%U %a", "/var/lib/pxedge/credentials.json"));
+      expect(owner).toBe("pxedge 600\n");
     });
   },
 );

@@ -7,6 +7,7 @@ import { startControlPlane, type LocalControlPlane } from "../../cli/dev/control
 import { uploadFile } from "../../cli/upload.ts";
 import type { BootEvent } from "../../core/relay-protocol/events.ts";
 import type { Child } from "../support/lab/child.ts";
+import type { CommandLine } from "../support/lab/debian-host.ts";
 import type { Lab } from "../support/lab/network.ts";
 import { waitFor } from "../support/lab/wait.ts";
 
@@ -38,10 +39,25 @@ export type Site = {
   stop(): Promise<void>;
 };
 
+/** Where a site's relay is installed. */
+export type RelayHost = {
+  /** Its relay.yaml, as this process sees it. */
+  readonly configFile: string;
+  /** As the relay sees it. */
+  readonly stateDir: string;
+  readonly tftpRoot: string;
+  /** `pxedge ARGS`, run on it. */
+  pxedge(...args: string[]): CommandLine;
+  /** Runs the relay. */
+  run(): CommandLine;
+};
+
 type SiteOptions = {
   readonly directory: string;
   /** Where the boot files are. */
   readonly tftpRoot: string;
+  /** Where the relay is installed; by default this checkout runs it. */
+  readonly host?: RelayHost;
   /** The site's document. */
   readonly site?: object;
   /** DHCP on the LAN, as relay.yaml has it; a server if left out. */
@@ -67,6 +83,18 @@ export async function startSite(lab: Lab, options: SiteOptions): Promise<Site> {
   }
 }
 
+function checkoutHost({ directory, tftpRoot }: SiteOptions): RelayHost {
+  const configFile = join(directory, "relay.yaml");
+  const pxedge = (...args: string[]): CommandLine => [process.execPath, PXEDGE, ...args];
+  return {
+    configFile,
+    stateDir: join(directory, "relay"),
+    tftpRoot,
+    pxedge,
+    run: () => pxedge("relay", "run", "--config", configFile),
+  };
+}
+
 async function startParts(
   lab: Lab,
   name: string,
@@ -76,30 +104,31 @@ async function startParts(
   const api = createApiClient(controlPlane.url, controlPlane.adminToken);
   await api.request("PUT", `/sites/${name}`, options.site ?? {});
 
-  const stateDir = join(options.directory, "relay");
-  const config = join(options.directory, "relay.yaml");
+  const host = options.host ?? checkoutHost(options);
   const server = `mode: server, range: [192.168.77.50, 192.168.77.99], router: ${lab.lanAddress}, dns: [${lab.lanAddress}], leaseSeconds: 3600`;
   const interfaces = { [lab.lanInterface]: options.dhcp ?? server, ...options.interfaces };
   writeFileSync(
-    config,
+    host.configFile,
     `controlPlane: { url: "${controlPlane.url}" }
-stateDir: ${stateDir}
+stateDir: ${host.stateDir}
 interfaces:
 ${Object.entries(interfaces)
   .map(([name, dhcp]) => `  - name: ${name}\n    dhcp: { ${dhcp} }\n`)
   .join("")}\
-tftp: { root: ${options.tftpRoot} }
+tftp: { root: ${host.tftpRoot} }
 http: { port: ${RELAY_HTTP_PORT} }
 log: { level: debug, format: json }
 `,
   );
   const { token } = await api.request("POST", `/sites/${name}/join-tokens`);
-  const join_ = ["relay", "join", "--url", controlPlane.url, "--token", token, "--state-dir", stateDir];
-  await lab.exec(process.execPath, [PXEDGE, ...join_]);
+  const join_ = ["relay", "join", "--url", controlPlane.url, "--token", token, "--state-dir", host.stateDir];
+  const [joining, ...joinArgs] = host.pxedge(...join_);
+  await lab.exec(joining, joinArgs);
 
   let relay: Child | undefined;
   const startRelay = async () => {
-    const child = await lab.spawn(process.execPath, [PXEDGE, "relay", "run", "--config", config]);
+    const [program, ...args] = host.run();
+    const child = await lab.spawn(program, args);
     relay = child;
     await waitFor(
       () => {

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import pino from "pino";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
@@ -75,6 +76,23 @@ describe("what keeps a relay from starting is one sentence", () => {
       ),
     });
   });
+
+  test.each(["leases.db", "journal.db", "last-good.db"])(
+    "%s of a newer release: it is left as it is, and said what to do",
+    async (name) => {
+      const config = await configure((await startFakeSite()).url);
+      await (await start(config)).stop();
+      const file = join(config.stateDir, name);
+      const newer = new DatabaseSync(file);
+      newer.exec("PRAGMA user_version = 99");
+      newer.close();
+      const message = new RegExp(`${name}.*a newer release wrote it, in format 99.*run that release again`);
+      await expect(start(config)).rejects.toThrow(message);
+      const after = new DatabaseSync(file);
+      expect(after.prepare("PRAGMA user_version").get()).toEqual({ user_version: 99 });
+      after.close();
+    },
+  );
 
   test("refused credentials", async () => {
     const plane = await startFakeControlPlane(() => ({ status: 401 }));

@@ -234,6 +234,8 @@ describe("LeaseStore", () => {
     expect(readFileSync(path, "utf8")).toBe(damaged);
     const newer = join(folder, "newer.sqlite");
     new DatabaseSync(newer).exec("PRAGMA user_version = 99");
-    expect(() => new LeaseStore({ path: newer, now: () => now })).toThrow(/newer release, format 99/);
+    expect(() => new LeaseStore({ path: newer, now: () => now })).toThrow(
+      /newer release wrote it, in format 99/,
+    );
   });
 });
