@@ -150,7 +150,7 @@ export async function startParts(options: StartPartsOptions): Promise<RelayParts
     overheard: (address, device) => overheard.macByAddress(address, device),
   });
   const lookup = createCachedLookup();
-  const mirror = startMirror({ stateDir, maxBytes: budget.mirrors, lookup, log });
+  const mirror = startMirror({ stateDir, maxBytes: budget.mirrors, lookup, log, onEvent: journal.sink });
   running.push(() => mirror.stop());
   const upstream = createUpstream({ url, credential, onRevision, contact, lookup, proxy });
   running.push(() => upstream.close());

@@ -34,6 +34,7 @@ export async function measureUnderLoad(
     return { dhcp, stageOne, script: scripts };
   };
   const idle = await others();
+  const busyRss = rssBytes(site.pid());
   const streaming = downloadManyTimes(host, directory, {
     ...{ url, sizeBytes, count: options.clients, from: bench.addresses, maxSeconds: options.seconds + 6 },
   });
@@ -45,7 +46,8 @@ export async function measureUnderLoad(
   const { bytes, seconds } = await streaming;
   say(
     `${options.clients} clients on ${options.mebibytes} MiB: ${(bytes / seconds / 2 ** 20).toFixed(0)} MiB/s, ` +
-      `RSS of the relay at most ${(rss / 1e6).toFixed(0)} MB, ${(idleRss / 1e6).toFixed(0)} MB idle`,
+      `RSS of the relay at most ${(rss / 1e6).toFixed(0)} MB, ` +
+      `${(idleRss / 1e6).toFixed(0)} MB at its start, ${(busyRss / 1e6).toFixed(0)} MB after the others alone`,
   );
   for (const name of ["dhcp", "stageOne", "script"] as const) {
     say(`${name}: p99 ${format(busy[name])} under load, ${format(idle[name])} idle`);

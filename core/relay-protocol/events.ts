@@ -31,7 +31,7 @@ export const EVENT_NAMES = {
     "served", // detail: method, path (redacted), status, bytes, durationMs; source of an image's bytes: cache, fill, origin
     "failed", // detail: method, path, reason
     "cached", // an image file is whole in the relay's cache; detail: image, revision, path, bytes, durationMs
-    "uncached", // an image file is served and cannot be kept; sampled; detail: image, revision, path, reason
+    "uncached", // a file of an image or a mirror is served and cannot be kept; sampled; detail: image, revision, path, reason
     "rejected", // the origin's bytes are not what the manifest says; detail: image, revision, path, reason
     "dropped", // the relay's journal was full; detail: how many events of each stage were lost
   ],

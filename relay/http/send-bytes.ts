@@ -20,6 +20,8 @@ export type SendBytesOptions = {
 const BUDGET_BYTES = 32 * 1024 * 1024;
 const LARGEST_BYTES = 1024 * 1024;
 const SMALLEST_BYTES = 64 * 1024;
+/** Up to so many responses read ahead while they write; of more there is always one to write. */
+const FEW = 16;
 
 /** For one buffer, which it keeps from others as long as it takes. */
 const SLOWEST_WRITE_MS = 5 * 60_000;
@@ -30,8 +32,8 @@ const turn = createTurnstile(8);
 let sending = 0;
 
 /**
- * Sends a head and bytes, from two buffers a response: one is read into while
- * the other is on its way. The head waits for the first bytes, so that what
+ * Sends a head and bytes, from two buffers a response while they are few: one
+ * is read into while the other is on its way. The head waits for the first bytes, so that what
  * goes wrong before them can still be told.
  *
  * @throws what `read` throws
@@ -47,6 +49,7 @@ export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
   try {
     let sent: Promise<void> | undefined;
     while (position <= last) {
+      if (sending > FEW) await sent;
       const buffer = takeBuffer(Math.min(bufferSize(), pacer.pieceBytes, last - position + 1));
       isReading = true;
       await pacer.take(client, buffer.length, () => !response.destroyed);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import type { IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
@@ -46,6 +47,8 @@ type Row = { id: string; head: string; selection: string; size: number; used_at:
 const MAX_VARIANTS = 8;
 /** When an entry was used is written so often at most. */
 const USE_RESOLUTION_MS = 60_000;
+/** Left to others on a disk that is nearly full. */
+const SPARE_BYTES = 1024 * 1024;
 /** Beside its body, for its headers and its place in the index. */
 const OVERHEAD_BYTES = 4096;
 
@@ -100,6 +103,23 @@ export class EntryStore {
   setMaxBytes(maxBytes: number): void {
     this.#maxBytes = maxBytes;
     this.#shrink();
+  }
+
+  /**
+   * Whether the disk itself has room for so many bytes, after those used least
+   * recently have given way.
+   *
+   * @throws what keeps the folder from being looked at
+   */
+  async hasRoom(bytes: number): Promise<boolean> {
+    for (;;) {
+      const { bavail, bsize } = await statfs(this.#options.folder);
+      if (bavail * bsize >= bytes + SPARE_BYTES) return true;
+      const [oldest] = this.#oldest.all() as { id: string }[];
+      if (oldest === undefined) return false;
+      this.#evictions += 1;
+      this.remove(oldest.id);
+    }
   }
 
   /** Where the body of an entry is. */

@@ -63,6 +63,8 @@ export type FetcherOptions = {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly log: Pick<Logger, "warn">;
+  /** Told what cannot be kept for the disk's sake, and is passed on. */
+  readonly onUncached: (path: string, reason: string) => void;
   /** Ends what is under way. */
   readonly signal: AbortSignal;
 };
@@ -73,7 +75,8 @@ export type Fetch = (question: Question) => Flight;
 const MAX_REMEMBERED = 1000;
 
 /** Creates the way from origins to what is kept. */
-export function createFetcher({ store, origin, maxFileBytes, now, log, signal }: FetcherOptions): Fetch {
+export function createFetcher(options: FetcherOptions): Fetch {
+  const { store, origin, maxFileBytes, now, log, onUncached, signal } = options;
   /** What turned out so while it came, without having said its length. */
   const tooLarge = new Set<string>();
 
@@ -130,7 +133,7 @@ export function createFetcher({ store, origin, maxFileBytes, now, log, signal }:
 
   /** `undefined` for what is not kept. */
   async function beginToKeep(
-    { key, headers, known }: Question,
+    { key, path, headers, known }: Question,
     answer: IncomingMessage,
     head: KeptHead,
   ): Promise<(Filling & { readonly id: string }) | undefined> {
@@ -138,14 +141,18 @@ export function createFetcher({ store, origin, maxFileBytes, now, log, signal }:
     const sizeBytes = announced === undefined ? undefined : Number(announced);
     const isTooLarge = (sizeBytes ?? 0) > maxFileBytes() || tooLarge.has(key);
     if (store === undefined || isTooLarge || !isWorthKeeping(head, headers)) return undefined;
-    const { id, path } = store.draftPath();
+    const { id, path: draftPath } = store.draftPath();
     try {
-      const body = await SpooledBody.create(path, sizeBytes);
+      if (!(await store.hasRoom(sizeBytes ?? 0))) {
+        onUncached(path, "the disk is full");
+        return undefined;
+      }
+      const body = await SpooledBody.create(draftPath, sizeBytes);
       const selection = selectionOf(head.headers.vary, headers);
       const isReplacement = known !== undefined;
       return { kind: "filling", id, head, received: answer.headers, selection, body, isReplacement };
     } catch (error) {
-      log.warn({ err: error }, "a mirror's file cannot be kept");
+      onUncached(path, (error as Error).message);
       return undefined;
     }
   }

@@ -69,15 +69,18 @@ export type MirrorOptions = {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly log: Pick<Logger, "warn">;
+  /** Told what cannot be kept for the disk's sake, and is passed on. */
+  readonly onUncached: (path: string, reason: string) => void;
 };
 
 /** They change nothing (RFC 9110 section 9.2.1). */
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** Creates the cache of package mirrors. */
-export function createMirror({ store, origin, maxFileBytes, now, log }: MirrorOptions): Mirror {
+export function createMirror(options: MirrorOptions): Mirror {
+  const { store, origin, now, log } = options;
   const stopping = new AbortController();
-  const fetch = createFetcher({ store, origin, maxFileBytes, now, log, signal: stopping.signal });
+  const fetch = createFetcher({ ...options, signal: stopping.signal });
   /** Questions under way by what they are about; of one, those of several selections. */
   const underway = new Map<string, Flight[]>();
 

@@ -2,7 +2,9 @@ import { join } from "node:path";
 import type { LookupFunction } from "node:net";
 import type { Logger } from "pino";
 
+import type { EventSink } from "../../core/relay-protocol/events.ts";
 import type { RelayConfig } from "../config/model.ts";
+import { createEventSampler } from "../http/event-sampler.ts";
 import { EntryStore } from "./entry-store.ts";
 import { createMirror, type Mirror } from "./mirror.ts";
 import { createMirrorOrigin } from "./origin.ts";
@@ -13,6 +15,7 @@ export type StartMirrorOptions = {
   /** For the configured upstreams. */
   readonly lookup: LookupFunction;
   readonly log: Logger;
+  readonly onEvent: EventSink;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 };
@@ -21,6 +24,9 @@ export type StartMirrorOptions = {
 const MIRROR_SHARE = 1 / 4;
 /** One file must not push out everything else. */
 const LARGEST_FILE_SHARE = 1 / 4;
+
+/** What keeps happening is told now and then. */
+const EVENTS_PER_MINUTE = 5;
 
 /** How image files and mirrors share `cache.maxBytes`. */
 export function shareDisk({ cache, mirrors }: Pick<RelayConfig, "cache" | "mirrors">): {
@@ -38,21 +44,40 @@ export type StartedMirror = Mirror & {
   setMaxBytes(maxBytes: number): void;
 };
 
-/** Starts the cache of the package mirrors. A folder that cannot be used is logged, and done without. */
+/** Starts the cache of the package mirrors. A folder that cannot be used is told, and done without. */
 export function startMirror(options: StartMirrorOptions): StartedMirror {
-  const { stateDir, maxBytes, lookup, log, now = Date.now } = options;
+  const { stateDir, maxBytes, lookup, log, onEvent, now = Date.now } = options;
+  const folder = join(stateDir, "mirror");
   const origin = createMirrorOrigin({ lookup });
+  const sampler = createEventSampler({ now, perMinute: EVENTS_PER_MINUTE, maxKeys: 1 });
   let room = maxBytes;
   let store = open();
   let mirror = create();
 
+  function onUncached(path: string | undefined, reason: string): void {
+    const suppressed = sampler.admit("");
+    if (suppressed === undefined) return;
+    const detail = { ...(path !== undefined && { path }), reason, ...(suppressed > 0 && { suppressed }) };
+    log.error(detail, "files of mirrors cannot be kept: they are passed on");
+    onEvent({ mac: null, stage: "http", name: "uncached", detail });
+  }
+
   /** Nothing is made on the disk before there is a mirror. */
   function open(): EntryStore | undefined {
-    return room === 0 ? undefined : openStore(join(stateDir, "mirror"), room, now, log);
+    if (room === 0) return undefined;
+    const onDamaged = (aside: string): void =>
+      log.error({ aside }, "the mirrors' index is damaged; it was set aside, and a new one begun");
+    try {
+      return new EntryStore({ folder, maxBytes: room, now, onDamaged });
+    } catch (error) {
+      onUncached(undefined, `the mirrors' cache ${folder} cannot be used: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 
   function create(): Mirror {
-    return createMirror({ store, origin, maxFileBytes: () => room * LARGEST_FILE_SHARE, now, log });
+    const maxFileBytes = (): number => room * LARGEST_FILE_SHARE;
+    return createMirror({ store, origin, maxFileBytes, now, log, onUncached });
   }
 
   return {
@@ -73,19 +98,4 @@ export function startMirror(options: StartMirrorOptions): StartedMirror {
       store?.close();
     },
   };
-}
-
-function openStore(folder: string, maxBytes: number, now: () => number, log: Logger): EntryStore | undefined {
-  try {
-    return new EntryStore({
-      folder,
-      maxBytes,
-      now,
-      onDamaged: (aside) =>
-        log.error({ aside }, "the mirrors' index is damaged; it was set aside, and a new one begun"),
-    });
-  } catch (error) {
-    log.error({ err: error, folder }, "the mirrors' cache cannot be used: files are passed on without it");
-    return undefined;
-  }
 }

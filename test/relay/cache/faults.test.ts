@@ -139,6 +139,7 @@ describe("an origin that lies", () => {
     ["an encoding", { "content-encoding": "gzip" }, 200],
     ["a part of something", { "content-range": "bytes 0-9/10" }, 206],
     ["not modified", {}, 304],
+    ["a redirect that leads back to itself", { location: "/" }, 302],
   ])("%s → 502, and nothing is kept", async (_, headers, status) => {
     const relay = await startCache();
     addFile(relay.origin, "linux", patterned(2 * MIB));

@@ -147,6 +147,7 @@ export async function startRelayHttp(
     maxBytes: options.mirrorBytes ?? (options.mirrors === undefined ? 0 : 64 * 1024 * 1024),
     lookup: createCachedLookup(),
     log,
+    onEvent: (event) => events.push(event),
     ...(options.mirrorNow !== undefined && { now: options.mirrorNow }),
   });
   const { handle, handleForTftp, decider } = createMachineHttp({

@@ -73,7 +73,10 @@ function summarize(results: Results): string {
     .join(", ");
 }
 
-const mirror = startMirror({ stateDir, maxBytes: 2 ** 30, lookup: createCachedLookup(), log });
+const mirror = startMirror({
+  ...{ stateDir, maxBytes: 2 ** 30, lookup: createCachedLookup(), log },
+  onEvent: () => undefined,
+});
 const mirrors = { suite: { upstream: `http://127.0.0.1:${PORT}`, redirects: [], immutable: [] } };
 const pacer = createPacer({
   bytesPerSecond: null,
