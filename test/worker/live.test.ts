@@ -43,6 +43,16 @@ const answer = async (capability: string, mac: string | null = MAC) =>
   await relay.ask(mac, "GET", `/a/${capability}/motd.sh`);
 
 describe("a machine whose profile is live", () => {
+  test("has a relay fetch ahead what it booted, for the next time", async () => {
+    const prefetch = async () =>
+      (await request("GET", "/relay/v1/state", { token: relay.credential })).json.prefetch as {
+        path: string;
+      }[];
+    expect(await prefetch()).toEqual([]);
+    await relay.script(MAC);
+    expect((await prefetch()).map(({ path }) => path)).toEqual(["linux", "initrd.gz"]);
+  });
+
   test("boots it each time, with a capability of its own each time, and never commits", async () => {
     const first = await relay.script(MAC);
     expect(first).toContain("boot=live");

@@ -14,12 +14,19 @@ export function storePins(sql: SqlStorage, { pinned, hash }: HashedPins): void {
   sql.exec("INSERT OR IGNORE INTO pins (hash, document) VALUES (?, ?)", hash, JSON.stringify(pinned));
 }
 
-/** What active attempts hold, each once: relays may fetch it ahead. */
+/** What active attempts hold, each once. */
 export function activePins(sql: SqlStorage): Pinned[] {
+  return pinsIn(sql, "SELECT pin FROM attempts WHERE active = 1");
+}
+
+/** What machines have booted into memory, each once. */
+export function livePins(sql: SqlStorage): Pinned[] {
+  return pinsIn(sql, "SELECT pin FROM live_boots");
+}
+
+function pinsIn(sql: SqlStorage, hashes: string): Pinned[] {
   return sql
-    .exec<{ document: string }>(
-      "SELECT document FROM pins WHERE hash IN (SELECT pin FROM attempts WHERE active = 1)",
-    )
+    .exec<{ document: string }>(`SELECT document FROM pins WHERE hash IN (${hashes})`)
     .toArray()
     .map((row) => JSON.parse(row.document) as Pinned);
 }

@@ -1,5 +1,5 @@
 import type { PrefetchFile, RelayMachine, RelayState } from "../../core/relay-protocol/state.ts";
-import { activePins } from "./pins.ts";
+import { activePins, livePins } from "./pins.ts";
 import { machinesSince, type SiteMachine } from "./machines.ts";
 import { siteIdentity, stateRevision } from "./meta.ts";
 import type { Pinned } from "./pinned.ts";
@@ -23,7 +23,7 @@ export function relayState(sql: SqlStorage, after: number | null): Omit<RelaySta
     },
     machines: changed.map((machine) => toRelayMachine(machine, diskless.has(profileOf(site, machine) ?? ""))),
     removed: full ? [] : removed,
-    prefetch: prefetchOf(activePins(sql)),
+    prefetch: prefetchOf(activePins(sql), livePins(sql)),
   };
 }
 
@@ -32,9 +32,11 @@ function toRelayMachine(machine: SiteMachine, diskless: boolean): RelayMachine {
   return { ...rest, ...(diskless && { diskless: true as const }) };
 }
 
-function prefetchOf(pins: readonly Pinned[]): PrefetchFile[] {
+/** Orders first; then what a failed install would boot, and what machines boot into memory, which they do again. */
+function prefetchOf(active: readonly Pinned[], live: readonly Pinned[]): PrefetchFile[] {
+  const rescues = active.flatMap(({ rescue }) => rescue ?? []);
   const files = new Map<string, PrefetchFile>();
-  for (const { image } of pins) {
+  for (const { image } of [...active, ...rescues, ...live]) {
     for (const [path, file] of Object.entries(image.files)) {
       files.set(`${image.revision}/${path}`, { image: image.name, revision: image.revision, path, ...file });
     }
