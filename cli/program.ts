@@ -1,5 +1,7 @@
+import { setGlobalProxyFromEnv } from "node:http";
 import { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
+import { readProxyEnvironment } from "../relay/net/proxy-environment.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** `pxedge` without its commands. Wrong use ends the process with 2. */
@@ -16,6 +18,8 @@ export function createProgram(description: string): Command {
 
 /** Does what the command line says. A failure is a line on standard error, and exit code 1, or 2 for wrong use. */
 export async function runProgram(program: Command): Promise<void> {
+  // What asks by `fetch` goes by HTTPS_PROXY as well; the relay's own agents are told of it by themselves.
+  setGlobalProxyFromEnv({ ...readProxyEnvironment(process.env) });
   try {
     await program.parseAsync();
   } catch (error) {

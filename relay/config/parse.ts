@@ -3,7 +3,7 @@ import { isCollection, isMap, isScalar, LineCounter, parseDocument } from "yaml"
 import type { Document, Node, Pair } from "yaml";
 import type { z } from "zod";
 
-import { checkNetworks, type NetworkProblem } from "./check-networks.ts";
+import { checkNetworks } from "./check-networks.ts";
 import { describeIssue, formatField } from "./messages.ts";
 import type { Path } from "./messages.ts";
 import type { InterfaceConfig, RelayConfig } from "./model.ts";
@@ -11,19 +11,31 @@ import { formatProblem, RelayConfigError, RelayConfigUnreadableError } from "./p
 import type { ConfigProblem } from "./problems.ts";
 import { relayConfigSchema } from "./schema.ts";
 
+/** A configuration, and where its fields stand. */
+export type RelayConfigFile = {
+  readonly config: RelayConfig;
+  /** Formats what is wrong with a field that is there as `relay.yaml:7: http.port: must be …`. */
+  readonly describe: (path: Path, message: string) => string;
+};
+
 /**
  * Reads and parses a relay's configuration file.
  *
  * @throws RelayConfigUnreadableError (`RELAY_CONFIG_UNREADABLE`), RelayConfigError (`RELAY_CONFIG_INVALID`)
  */
 export async function loadRelayConfig(fileName: string): Promise<RelayConfig> {
+  return (await loadRelayConfigFile(fileName)).config;
+}
+
+/** The same, with where its fields stand. @throws as `loadRelayConfig` */
+export async function loadRelayConfigFile(fileName: string): Promise<RelayConfigFile> {
   let text: string;
   try {
     text = await readFile(fileName, "utf8");
   } catch (error) {
     throw new RelayConfigUnreadableError(fileName, error);
   }
-  return parseRelayConfig(text, fileName);
+  return parseRelayConfigFile(text, fileName);
 }
 
 /**
@@ -33,6 +45,10 @@ export async function loadRelayConfig(fileName: string): Promise<RelayConfig> {
  * @throws RelayConfigError (`RELAY_CONFIG_INVALID`) with every problem at once
  */
 export function parseRelayConfig(text: string, fileName: string): RelayConfig {
+  return parseRelayConfigFile(text, fileName).config;
+}
+
+function parseRelayConfigFile(text: string, fileName: string): RelayConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
 
@@ -44,13 +60,13 @@ export function parseRelayConfig(text: string, fileName: string): RelayConfig {
   const data = toData(document, fileName);
   const result = relayConfigSchema.safeParse(data, { reportInput: true });
   if (result.success) {
-    const describe = ({ path, message }: NetworkProblem): string =>
+    const describe = (path: Path, message: string): string =>
       formatProblem(fileName, {
         ...positionAt(lines, offsetOf(document, path)),
         field: formatField(path),
         message,
       });
-    return withoutContradictions(result.data, describe);
+    return { config: withoutContradictions(result.data, describe), describe };
   }
   throw new RelayConfigError(
     fileName,
@@ -59,14 +75,16 @@ export function parseRelayConfig(text: string, fileName: string): RelayConfig {
 }
 
 /** Takes DHCP from interfaces whose networks contradict something: the others go on. */
-function withoutContradictions(
-  config: RelayConfig,
-  describe: (problem: NetworkProblem) => string,
-): RelayConfig {
+function withoutContradictions(config: RelayConfig, describe: RelayConfigFile["describe"]): RelayConfig {
   const problems = Map.groupBy(checkNetworks(config.interfaces), ({ interfaceIndex }) => interfaceIndex);
   const interfaces = config.interfaces.map((each, index): InterfaceConfig => {
     const own = problems.get(index);
-    return own === undefined ? each : { ...each, dhcp: { mode: "refused", problems: own.map(describe) } };
+    return own === undefined
+      ? each
+      : {
+          ...each,
+          dhcp: { mode: "refused", problems: own.map(({ path, message }) => describe(path, message)) },
+        };
   });
   return { ...config, interfaces };
 }

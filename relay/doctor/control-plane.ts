@@ -81,5 +81,5 @@ function adviceFor(error: unknown): string {
   if (/CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(code)) {
     return "its certificate is not trusted here: check the clock, and give a private CA by NODE_EXTRA_CA_CERTS";
   }
-  return "check the address, the WAN and firewalls on the way; behind an HTTP proxy set HTTPS_PROXY and NODE_USE_ENV_PROXY=1";
+  return "check the address, the WAN and firewalls on the way; behind an HTTP proxy set HTTPS_PROXY";
 }

@@ -1,43 +1,16 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import { SITE, startFakeControlPlane, state } from "../relay/control-plane/fixture.ts";
-
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
-
-/** Starts `pxedge ARGS`; `ended` resolves when it has. */
-function pxedge(...args: string[]) {
-  const child = spawn(process.execPath, [MAIN, ...args]);
-  const output = { stdout: "", stderr: "" };
-  child.stdout.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()));
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const ended = once(child, "close").then(([code, signal]) => ({
-    code: code as number | null,
-    signal: signal as string | null,
-    ...output,
-  }));
-  return { child, output, ended };
-}
+import { freePort } from "../relay/relay-fixture.ts";
+import { pxedge } from "./pxedge-process.ts";
 
 async function makeFolder(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "pxedge-cli-"));
   onTestFinished(() => rm(dir, { recursive: true }));
   return dir;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 describe("relay join and relay run", () => {
@@ -51,7 +24,7 @@ describe("relay join and relay run", () => {
         : { body: state({}) },
     );
     const dir = await makeFolder();
-    const joined = await pxedge(
+    const joined = await pxedge([
       "relay",
       "join",
       "--url",
@@ -60,7 +33,7 @@ describe("relay join and relay run", () => {
       "pxj_t",
       "--state-dir",
       dir,
-    ).ended;
+    ]).ended;
     expect(joined).toMatchObject({ code: 0, stderr: "" });
     expect(joined.stdout).toBe(`joined site berlin as relay r1; credentials are in ${dir}\n`);
     expect(joined.stdout).not.toContain("secret");
@@ -73,13 +46,11 @@ stateDir: ${dir}
 interfaces: [{ name: lo, dhcp: { mode: off } }]
 tftp: { root: ${dir}, port: ${await freePort()} }
 http: { port: ${await freePort()} }
+admin: { port: ${await freePort()} }
 `,
     );
-    const { child, output, ended } = pxedge("relay", "run", "--config", config);
-    const deadline = Date.now() + 20_000;
-    while (!output.stdout.includes("the relay runs") && Date.now() < deadline) {
-      await Promise.race([once(child.stdout, "data"), ended]);
-    }
+    const { child, ended, said } = pxedge(["relay", "run", "--config", config]);
+    await said("the relay runs");
     child.kill(signal);
     const result = await ended;
     expect(result).toMatchObject({ code: 0, signal: null, stderr: "" });
@@ -93,7 +64,7 @@ http: { port: ${await freePort()} }
   test("a wrong configuration: every problem on standard error, and 1", async () => {
     const config = join(await makeFolder(), "relay.yaml");
     await writeFile(config, 'controlPlane: { url: "x" }\ninterfaces: []\nfrobnicate: 1\n');
-    const { code, stderr, stdout } = await pxedge("relay", "run", "--config", config).ended;
+    const { code, stderr, stdout } = await pxedge(["relay", "run", "--config", config]).ended;
     expect(code).toBe(1);
     expect(stdout).toBe("");
     expect(stderr).toContain(`${config}:1: controlPlane.url: must be`);
@@ -105,7 +76,7 @@ http: { port: ${await freePort()} }
   test("a token that is refused: one sentence, and 1", async () => {
     const plane = await startFakeControlPlane(() => ({ status: 401 }));
     const dir = await makeFolder();
-    const { code, stderr } = await pxedge(
+    const { code, stderr } = await pxedge([
       "relay",
       "join",
       "--url",
@@ -114,7 +85,7 @@ http: { port: ${await freePort()} }
       "pxj_old",
       "--state-dir",
       dir,
-    ).ended;
+    ]).ended;
     expect(code).toBe(1);
     expect(stderr).toMatch(/^pxedge: the control plane refuses the join token.*\n$/);
     expect(stderr).not.toContain("pxj_old");
@@ -127,7 +98,7 @@ http: { port: ${await freePort()} }
     [["relay", "frobnicate"]],
     [["relay", "run", "--config", "x", "--frobnicate"]],
   ])("wrong use ends with 2: %j", async (args) => {
-    const { code, stderr } = await pxedge(...args).ended;
+    const { code, stderr } = await pxedge(args).ended;
     expect(code).toBe(2);
     expect(stderr).toMatch(/^error: /);
   });

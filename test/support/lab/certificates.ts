@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { isIPv4 } from "node:net";
 import { join } from "node:path";
 import { run } from "./child.ts";
 
@@ -18,7 +19,7 @@ export type TestChain = {
 const CERT_X509_GUID = Buffer.from("a159c0a5e494a74a87b5ab155c2bf072", "hex");
 const DAYS = "30";
 
-/** Makes keys and certificates for `name` under `directory`, by openssl. */
+/** Makes keys and certificates for `name`, of a host or an IPv4 address, under `directory`, by openssl. */
 export async function createTestChain(directory: string, name: string): Promise<TestChain> {
   mkdirSync(directory, { recursive: true });
   const file = (path: string) => join(directory, path);
@@ -29,7 +30,7 @@ export async function createTestChain(directory: string, name: string): Promise<
     role: "server",
     subject: name,
     by: "issuer",
-    extensions: `subjectAltName=DNS:${name}\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n`,
+    extensions: `subjectAltName=${isIPv4(name) ? "IP" : "DNS"}:${name}\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n`,
   });
   await run("openssl", ["x509", "-in", file("root.pem"), "-outform", "DER", "-out", file("root.der")]);
   writeFileSync(file("root.esl"), formatSignatureList(readFileSync(file("root.der"))));
