@@ -76,7 +76,7 @@ admin: { port: ${ports.admin} }
 async function startRelay(): Promise<{ child: ChildProcess; firstAnswerMs: number }> {
   const startedAt = performance.now();
   const [program, ...rest] = [...command, "relay", "run", "--config", config];
-  const child = spawn(program!, rest, { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(program, rest, { stdio: ["ignore", "ignore", "inherit"] });
   while (!(await answers())) {
     if (child.exitCode !== null) throw new Error(`the relay ended with ${child.exitCode}`);
     await sleep(2);
