@@ -56,18 +56,20 @@ async function beginTransfer(port: number): Promise<() => Promise<number>> {
   const client = await openClient();
   onTestFinished(() => client.close());
   client.send({ kind: "rrq", filename: "boot.efi", mode: "octet", options: [] }, port);
-  let { packet, from } = await client.expect("data");
+  const first = await client.expect("data");
+  const { port: transferPort } = first.from;
+  let { packet } = first;
   return async () => {
     let bytes = packet.data.length;
     while (packet.data.length === BLOCK_BYTES) {
-      client.send({ kind: "ack", block: packet.block }, from.port);
+      client.send({ kind: "ack", block: packet.block }, transferPort);
       const { block } = packet;
       // What was sent again meanwhile is passed over.
       do packet = (await client.expect("data")).packet;
       while (packet.block === block);
       bytes += packet.data.length;
     }
-    client.send({ kind: "ack", block: packet.block }, from.port);
+    client.send({ kind: "ack", block: packet.block }, transferPort);
     return bytes;
   };
 }
