@@ -97,6 +97,8 @@ test("T38 the OACK comes first, a lost one is sent again, DATA starts after ACK 
   expect(play({ opensWithOack: true }).action).toEqual({ kind: "send-oack" });
   expect(play({ opensWithOack: true }, "expire").action).toEqual({ kind: "send-oack" });
   expect(play({ opensWithOack: true }, "expire", 0).action).toEqual(blocks(1));
+  expect(play({ opensWithOack: true }, 1).action).toEqual({ kind: "wait" });
+  expect(play({ opensWithOack: true }, 1, 0).action).toEqual(blocks(1));
 });
 
 test("T42 a window is sent at once; an ACK in its middle resumes right after it", () => {

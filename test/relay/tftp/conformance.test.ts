@@ -77,6 +77,10 @@ test("T35 re-sending is bounded, and more so before the first ACK", async () => 
 
 test("T35 a client's timeout holds once it was heard, not before", async () => {
   const rig = await startRig({ files: { "a.efi": FILE } });
+  const patient = await rig.client();
+  patient.send(rrq("a.efi", { timeout: "255" }), rig.port);
+  for (let sends = 0; sends < 3; sends++) await patient.expect("oack");
+
   const client = await rig.client();
   client.send(rrq("a.efi", { timeout: "1" }), rig.port);
   expect((await client.expect("oack")).packet.options).toEqual([{ name: "timeout", value: "1" }]);
