@@ -7,8 +7,8 @@ export type Clock = {
    */
   now(): number;
   /**
-   * Milliseconds that go on evenly whatever clock is set, near `now` at the
-   * start: whole ones. For what lasts for a time, such as a lease.
+   * Milliseconds that go on evenly whatever clock is set, near `now` when first
+   * asked for: whole ones. For what lasts for a time, such as a lease.
    */
   steady(): number;
   /** How far this host's clock is ahead (negative: behind), while that is too much to go by it; else 0. */
@@ -35,7 +35,8 @@ const LONGEST_EXCHANGE_MS = 10_000;
 
 /** Creates the clock of a relay. */
 export function createClock({ host, monotonic }: ClockOptions): Clock {
-  const startedAt = Math.round(host() - monotonic());
+  /** Of `steady`: taken at its first use, when the control plane was heard where it can be. */
+  let startedAt: number | undefined;
   /** What is to be added to `monotonic` to have the control plane's time. */
   let theirs: number | undefined;
 
@@ -45,9 +46,16 @@ export function createClock({ host, monotonic }: ClockOptions): Clock {
     return Math.abs(error) > CLOCK_TOLERANCE_MS ? error : 0;
   }
 
+  function now(): number {
+    return host() - errorMs();
+  }
+
   return {
-    now: () => host() - errorMs(),
-    steady: () => startedAt + Math.round(monotonic()),
+    now,
+    steady() {
+      startedAt ??= Math.round(now() - monotonic());
+      return startedAt + Math.round(monotonic());
+    },
     get errorMs() {
       return errorMs();
     },

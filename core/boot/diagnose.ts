@@ -99,17 +99,15 @@ function whereItStopped(events: readonly Event[]): Omit<Diagnosis, "reached"> {
   }
   const decision = last("decision", "served");
   if (decision?.detail["kind"] === "install") {
-    return { summary: "the script was served, and no answer was asked for yet", reasons: NO_ANSWER };
+    const failure = events.slice(events.indexOf(decision)).findLast(isHttpFailure);
+    return failure === undefined
+      ? { summary: "the script was served, and no answer was asked for yet", reasons: NO_ANSWER }
+      : { summary: `the script was served, then ${describeHttpFailure(failure)}`, reasons: NO_ANSWER };
   }
-  if (decision !== undefined) {
-    return {
-      summary: `sent to the local disk: ${String(decision.detail["reason"] ?? decision.detail["kind"])}`,
-      reasons: localReasons(String(decision.detail["reason"])),
-    };
-  }
+  if (decision !== undefined) return afterDecision(decision);
   const http = last("http");
   if (http !== undefined) {
-    const failure = http.name === "failed" ? `: ${String(http.detail["reason"])}` : "";
+    const failure = isHttpFailure(http) ? `: ${String(http.detail["reason"])}` : "";
     return { summary: `HTTP was reached, but no script was served${failure}`, reasons: NO_DECISION };
   }
   const tftp = last("tftp", "sent", "failed", "refused");
@@ -119,7 +117,11 @@ function whereItStopped(events: readonly Event[]): Omit<Diagnosis, "reached"> {
       ? { summary: `${file} was sent, and never asked for anything`, reasons: LOADER_SILENT }
       : { summary: `${file} was not sent: ${String(tftp.detail["reason"])}`, reasons: [] };
   }
-  const dhcp = last("dhcp", "acknowledged", "offered", "pool-exhausted", "conflict", "refused");
+  const dhcp = last("dhcp", "acknowledged", "offered", "pool-exhausted", "conflict", "refused", "ignored");
+  if (dhcp?.name === "ignored") {
+    const reason = String(dhcp.detail["reason"]);
+    return { summary: `DHCP heard it and did not answer: ${reason}`, reasons: ignoredReasons(reason) };
+  }
   if (dhcp === undefined) return { summary: "armed, never seen on the network", reasons: NEVER_SEEN };
   if (dhcp.name === "pool-exhausted") {
     return {
@@ -138,6 +140,59 @@ function whereItStopped(events: readonly Event[]): Omit<Diagnosis, "reached"> {
         summary: `DHCP named no boot file: ${String(reason ?? "the client did not ask to boot")}`,
         reasons: ["the machine booted its disk, or its firmware's network boot is off"],
       };
+}
+
+function isHttpFailure({ stage, name }: Event): boolean {
+  return stage === "http" && name === "failed";
+}
+
+function describeHttpFailure({ detail }: Event): string {
+  return `${String(detail["path"])} failed: ${String(detail["reason"])}`;
+}
+
+/** A decision that is no install, of the control plane or of the relay in its place. */
+function afterDecision({ detail }: Event): Omit<Diagnosis, "reached"> {
+  const [kind, reason] = [String(detail["kind"]), String(detail["reason"] ?? detail["kind"])];
+  switch (kind) {
+    case "retry":
+      return {
+        summary: `told by the relay to ask again: ${reason}`,
+        reasons: ["the WAN, or the control plane: see `pxedge relay status` at the site"],
+      };
+    case "last-known-good":
+      return {
+        summary: `given its last known good script by the relay: ${reason}`,
+        reasons: ["the WAN was down: restart the machine once `pxedge relay status` is healthy"],
+      };
+    case "live":
+    case "menu":
+    case "chain":
+    case "san":
+    case "rescue":
+    case "hold":
+      return { summary: `given a script of kind ${kind}, which is no install`, reasons: [] };
+    default:
+      return { summary: `sent to the local disk: ${reason}`, reasons: localReasons(reason) };
+  }
+}
+
+function ignoredReasons(reason: string): readonly string[] {
+  switch (reason) {
+    case "not-registered":
+      return ["`answer: registered` is set, and the site does not know this MAC"];
+    case "other-vendor-class":
+      return ["`vendorClasses` does not name what this client calls itself"];
+    case "port-limit":
+      return ["its switch port holds as many addresses as `leasesPerPort` allows"];
+    case "unknown-network":
+      return ["it came through a DHCP relay agent of a network that `subnets` does not have"];
+    case "other-server-chosen":
+      return ["another DHCP server gives it its address: run the relay as `proxy`, or switch that off"];
+    case "no-other-server":
+      return ["`mode: auto` waits for the site's DHCP server, which was not seen yet"];
+    default:
+      return [];
+  }
 }
 
 function localReasons(reason: string): readonly string[] {

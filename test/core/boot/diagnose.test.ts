@@ -39,6 +39,42 @@ describe("where a boot stopped", () => {
     expect(diagnose(attempt("expired"), events).summary).toMatch(/^expired: /);
   });
 
+  test.each([
+    [
+      "retry",
+      { by: "relay", reason: "no answer in time" },
+      "told by the relay to ask again: no answer in time",
+      /status/,
+    ],
+    [
+      "last-known-good",
+      { by: "relay", reason: "ECONNREFUSED" },
+      "given its last known good script by the relay: ECONNREFUSED",
+      /restart/,
+    ],
+    ["live", {}, "given a script of kind live, which is no install", /^$/],
+  ])("a decision of kind %s", (kind, detail, summary, reasons) => {
+    const found = diagnose(attempt("armed"), [fetched, event("decision", "served", { kind, ...detail })]);
+    expect(found).toMatchObject({ reached: "decision", summary });
+    expect(found.reasons.join("\n")).toMatch(reasons);
+  });
+
+  test("a kernel that did not arrive, and a client that DHCP ignores, are told", () => {
+    const failed = event("http", "failed", {
+      path: "/i/debian/r1/linux",
+      reason: "the client left after 9 bytes",
+    });
+    expect(diagnose(attempt("booting"), [script, failed]).summary).toBe(
+      "the script was served, then /i/debian/r1/linux failed: the client left after 9 bytes",
+    );
+    const ignored = event("dhcp", "ignored", { reason: "not-registered", count: 1 });
+    expect(diagnose(attempt("armed"), [ignored])).toMatchObject({
+      reached: "dhcp",
+      summary: "DHCP heard it and did not answer: not-registered",
+      reasons: [expect.stringContaining("answer: registered")],
+    });
+  });
+
   test("a refusal says its own reason", () => {
     const refused = event("tftp", "refused", { file: "x.efi", reason: "no such file" });
     expect(diagnose(attempt("armed"), [acknowledged, refused]).summary).toBe(
