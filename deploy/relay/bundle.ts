@@ -18,6 +18,9 @@ export async function bundleRelay(outfile: string, koffi: string): Promise<void>
     platform: "node",
     target: "node24",
     format: "cjs",
+    // Names stay, for stack traces; what V8 need not read is memory.
+    minifyWhitespace: true,
+    minifySyntax: true,
     alias: { koffi },
     logLevel: "warning",
   });
