@@ -218,7 +218,7 @@ test("an order that does not render says which variable is at fault", async () =
   await pxedge(["template", "put", "preseed", "-"], { stdin: typed });
   const refused = await pxedge(["machine", "arm", "web2", "--profile", "debian-12", "--set", "size=big"]);
   expect(refused.code).toBe(1);
-  expect(refused.stderr).toContain("variable size must be a number, and is text; for example 20");
+  expect(refused.stderr).toContain("variable size must be a number, and is text, e.g. 20");
 });
 
 test("a secret comes from stdin, without its last newline, and is never shown", async () => {
