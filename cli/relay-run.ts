@@ -8,6 +8,7 @@ import { readProxyEnvironment } from "../relay/net/proxy-environment.ts";
 import { startRelay, type Relay } from "../relay/relay.ts";
 import { findReloadProblems } from "../relay/reload-problems.ts";
 import { connectServiceManager } from "../relay/systemd/service-manager.ts";
+import { freezeYoungGeneration } from "../relay/young-generation.ts";
 
 /** What is under way when a relay is stopped may go on for so long; a second signal ends it at once. */
 const DRAIN_MS = 10_000;
@@ -16,6 +17,7 @@ const KEPT = "the configuration cannot be used; the relay goes on with the one t
 
 /** Runs a relay until SIGTERM or SIGINT; SIGHUP reads its configuration again. */
 export async function runRelay(configFile: string): Promise<void> {
+  freezeYoungGeneration();
   // From the beginning: a signal during the start ends it right after.
   const signalled = nextStopSignal();
   let wantsReload = false;

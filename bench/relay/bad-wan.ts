@@ -17,6 +17,8 @@ export async function measureBadWan(
   say(
     `stage one, answered by the relay: ${format(await measureRequests(host, `${site.relayUrl}/boot.ipxe`, seconds))}`,
   );
+  const warm = await measureRequests(host, `${site.relayUrl}/boot.ipxe`, seconds, ["200", "each"]);
+  say(`stage one, 200 clients a second: ${format(warm)}`);
   say(`scripts over a good WAN: ${format(await scripts())}`);
   const before = await site.wan.counts();
   await site.wan.set({ roundTripMs: 300, stallShare: 0.1, stallMs: null });

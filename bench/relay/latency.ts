@@ -33,9 +33,18 @@ export async function measureDhcp(host: Host, seconds: number): Promise<Latencie
   return summarize(times, Math.max(0, ...lost));
 }
 
-/** GETs at a steady rate from one process. */
-export async function measureRequests(host: Host, url: string, seconds: number): Promise<Latencies> {
-  const child: Child = await host.spawn(process.execPath, [REQUESTER, url, String(seconds)]);
+/**
+ * GETs at a steady rate from one process.
+ *
+ * @param more how many a second, and by a connection each; 50 over kept connections by default
+ */
+export async function measureRequests(
+  host: Host,
+  url: string,
+  seconds: number,
+  more: readonly string[] = [],
+): Promise<Latencies> {
+  const child: Child = await host.spawn(process.execPath, [REQUESTER, url, String(seconds), ...more]);
   await child.exited;
   const { times, failures } = JSON.parse(child.output()) as { times: number[]; failures: string[] };
   const [failure] = failures;

@@ -4,11 +4,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 /**
  * GETs a URL at a steady rate, whatever the answers take, and writes how long
  * each took. Arguments: the URL, in which `{n}` becomes another six hexadecimal
- * digits each time (`00-00-01`), and how many seconds.
+ * digits each time (`00-00-01`), how many seconds, how many a second, and
+ * whether each is by a connection of its own, as boot loaders do.
  */
-const [url = "", seconds = "1"] = process.argv.slice(2);
-const RATE = 50;
-const agent = new http.Agent({ keepAlive: true, maxSockets: 200 });
+const [url = "", seconds = "1", perSecond = "50", connections = "kept"] = process.argv.slice(2);
+const rate = Number(perSecond);
+const agent = new http.Agent({ keepAlive: connections === "kept", maxSockets: 400 });
 const times: number[] = [];
 const failures: string[] = [];
 
@@ -34,11 +35,11 @@ async function get(n: number): Promise<void> {
   });
 }
 
-const count = Number(seconds) * RATE;
+const count = Number(seconds) * rate;
 const beginning = performance.now();
 const all: Promise<void>[] = [];
 for (let i = 0; i < count; i++) {
-  await sleep(Math.max(0, beginning + (i * 1000) / RATE - performance.now()));
+  await sleep(Math.max(0, beginning + (i * 1000) / rate - performance.now()));
   all.push(get(i));
 }
 await Promise.all(all);
