@@ -43,6 +43,7 @@ export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
   const client = response.req.socket.remoteAddress ?? "";
   let isReading = false;
   let position = first;
+  let size = SMALLEST_BYTES;
   // Of a socket that is idle since we have nothing to send, the client is not to blame.
   response.on("timeout", () => isReading || response.destroy());
   sending++;
@@ -50,7 +51,9 @@ export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
     let sent: Promise<void> | undefined;
     while (position <= last) {
       if (sending > FEW) await sent;
-      const buffer = takeBuffer(Math.min(bufferSize(), pacer.pieceBytes, last - position + 1));
+      const buffer = takeBuffer(Math.min(size, bufferSize(), pacer.pieceBytes, last - position + 1));
+      // Many that begin together are not known to be many yet.
+      size *= 2;
       isReading = true;
       await pacer.take(client, buffer.length, () => !response.destroyed);
       const length = await read(buffer, position, last);
