@@ -38,8 +38,26 @@ export type Encoder = {
   literal(text: string): string | null;
   /** Escapes a value for the place reached; refused values leave the place unchanged. */
   value(value: Scalar): Escaped;
+  /** What it knows so far, as JSON would have it and never changed afterwards. */
+  save(): Saved;
+  /**
+   * Goes on from what it, or another of its kind, knew after it had taken in
+   * `text` as a literal, as if it had taken that in now.
+   */
+  restore(saved: Saved, text: string): void;
+  /** Whether what it knows after the value just written would be the same after any other. */
+  isSettled(): boolean;
   /** How a section in `language`, the name of a context, would be taken in at the place reached. */
   embed(language: string): Embedding;
+};
+
+/** What an encoder knows of a text, see `Encoder.save`. */
+export type Saved = {
+  /** All that decides what comes; equal states are equal JSON. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- each encoder's own, which nobody else looks into
+  readonly state: any;
+  /** How many characters of the text, up to its end, may be looked at again. */
+  readonly since?: number;
 };
 
 /** An escaping context: a language that values are escaped for. */

@@ -1,15 +1,15 @@
-import type { Encoder, Scalar } from "./context.ts";
+import type { Scalar } from "./context.ts";
 import { CONTEXTS } from "./contexts.ts";
 import type { ContextName } from "./contexts.ts";
+import { openLayer, takeLiteral, takeValue, type Layer, type LiteralMemory } from "./literals.ts";
 import type { Place } from "./parse.ts";
 
 /** The variable, or the section, that a problem is told of. */
 export type Blamed = { readonly name: string; readonly place: Place };
 
-type Layer = { readonly context: ContextName; readonly encoder: Encoder };
-
 /** A text being written, in a language that sections may switch and that may end up inside another. */
 export type Output = {
+  readonly memory: LiteralMemory;
   text: string;
   /** The language, and those that sections have switched to, outermost first. */
   layers: readonly Layer[];
@@ -19,12 +19,8 @@ export type Output = {
   readonly values: (Blamed & { readonly value: Scalar })[];
 };
 
-export function createOutput(context: ContextName): Output {
-  return { text: "", layers: [openLayer(context)], last: null, values: [] };
-}
-
-export function openLayer(context: ContextName): Layer {
-  return { context, encoder: CONTEXTS[context].open() };
+export function createOutput(context: ContextName, memory: LiteralMemory): Output {
+  return { memory, text: "", layers: [openLayer(context)], last: null, values: [] };
 }
 
 /** Writes text of the template's author. Returns why it spoils the value right before it, or `null`. */
@@ -33,12 +29,15 @@ export function writeLiteral(
   text: string,
 ): { readonly spoiled: Blamed; readonly reason: string } | null {
   if (text === "") return null;
-  const reasons = output.layers.map(({ encoder }) => encoder.literal(text));
-  const reason = reasons.find((reason) => reason !== null);
+  let reason: string | null = null;
+  for (const layer of output.layers) {
+    const found = takeLiteral(output.memory, layer, text);
+    reason ??= found;
+  }
   const spoiled = output.last;
   output.last = null;
   output.text += text;
-  return reason !== undefined && reason !== null && spoiled !== null ? { spoiled, reason } : null;
+  return reason !== null && spoiled !== null ? { spoiled, reason } : null;
 }
 
 /**
@@ -47,8 +46,8 @@ export function writeLiteral(
  */
 export function writeScalar(output: Output, scalar: Scalar, blamed: Blamed): string | null {
   let piece = scalar;
-  for (const { encoder } of output.layers.toReversed()) {
-    const result = encoder.value(piece);
+  for (let i = output.layers.length - 1; i >= 0; i--) {
+    const result = takeValue(output.memory, output.layers[i]!, piece);
     if (result.kind === "refused") return result.reason;
     piece = result.text;
   }

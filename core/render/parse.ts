@@ -22,10 +22,19 @@ export type Place = { readonly line: number; readonly column: number };
 
 export type TemplateNode =
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "value"; readonly name: string; readonly raw: boolean; readonly place: Place }
+  | {
+      readonly kind: "value";
+      readonly name: string;
+      /** The name's parts between its dots. */
+      readonly path: readonly string[];
+      readonly raw: boolean;
+      readonly place: Place;
+    }
   | {
       readonly kind: "section";
       readonly name: string;
+      /** The name's parts between its dots. */
+      readonly path: readonly string[];
       readonly inverted: boolean;
       readonly children: readonly TemplateNode[];
       readonly place: Place;
@@ -137,7 +146,7 @@ function parseBody(
           } else if (type === "&" && frontMatter !== null && !frontMatter.raw.includes(name)) {
             fail("undeclared-raw", `{{{${name}}}} is not escaped: declare it under raw`, start, name);
           }
-          nodes.push({ kind: "value", name, raw: type === "&", place });
+          nodes.push({ kind: "value", name, path: name.split("."), raw: type === "&", place });
           break;
         case "#":
         case "^":
@@ -151,6 +160,7 @@ function parseBody(
             nodes.push({
               kind: "section",
               name,
+              path: name.split("."),
               inverted: type === "^",
               children: walk(children(), contexts, depth + 1),
               place,

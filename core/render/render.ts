@@ -1,8 +1,9 @@
 import { closestName } from "../closest-name.ts";
 import type { Scalar } from "./context.ts";
-import { blameForSection, createOutput, openLayer, writeLiteral, writeScalar } from "./output.ts";
+import { blameForSection, createOutput, writeLiteral, writeScalar } from "./output.ts";
 import type { Blamed, Output } from "./output.ts";
 import { forExample } from "./front-matter.ts";
+import { openLayer, takeLiteral, type LiteralMemory } from "./literals.ts";
 import type { ParsedTemplate, Place, TemplateNode } from "./parse.ts";
 import { TemplateError } from "./problems.ts";
 import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
@@ -41,6 +42,15 @@ export function renderTemplate(
 /** Everything that would keep a template from being rendered with these values; empty where it can be. */
 export function checkTemplate(template: ParsedTemplate, view: View): readonly TemplateProblem[] {
   return run(template, view).problems;
+}
+
+/** Goes with the template: who keeps one parsed keeps what is known of its texts. */
+const memories = new WeakMap<ParsedTemplate, LiteralMemory>();
+
+function memoryOf(template: ParsedTemplate): LiteralMemory {
+  let memory = memories.get(template);
+  if (memory === undefined) memories.set(template, (memory = new Map()));
+  return memory;
 }
 
 function run(template: ParsedTemplate, given: View): { text: string; problems: TemplateProblem[] } {
@@ -124,14 +134,14 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
       case "through": {
         const { layers } = output;
         const layer = openLayer(name);
-        layer.encoder.literal(embedding.before);
+        if (embedding.before !== "") takeLiteral(output.memory, layer, embedding.before);
         output.layers = [...layers, layer];
         walk(node.children, frames, output);
         output.layers = layers;
         return;
       }
       case "whole": {
-        const section = createOutput(name);
+        const section = createOutput(name, output.memory);
         const before = problems.size;
         walk(node.children, frames, section);
         // What is wrong inside would only be told a second time.
@@ -162,13 +172,13 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
           emitSection(node, frames, output);
           break;
         case "value": {
-          const value = lookUp(frames, node.name);
+          const value = lookUp(frames, node);
           if (value === undefined || value === null) unresolved("variable", node);
           else emitValue(node, value, output);
           break;
         }
         case "section": {
-          const value = isChosen(template, frames, node.name) ?? lookUp(frames, node.name);
+          const value = isChosen(template, frames, node.name) ?? lookUp(frames, node);
           // A declared variable without a value is what such sections are for.
           if ((value === undefined || value === null) && !Object.hasOwn(template.variables, node.name)) {
             unresolved("section", node);
@@ -182,7 +192,7 @@ function run(template: ParsedTemplate, given: View): { text: string; problems: T
       }
     }
   };
-  const output = createOutput(template.kind);
+  const output = createOutput(template.kind, memoryOf(template));
   walk(template.nodes, [{ value: view }], output);
   return {
     text: output.text,
@@ -219,13 +229,21 @@ function iterations(value: unknown, inverted: boolean): readonly (Frame | typeof
  * the rest inside that. `-first`, `-last` and `-index` (from 1) say where in
  * the innermost list it is, as other mustaches have them.
  */
-function lookUp(frames: readonly Frame[], name: string): unknown {
+function lookUp(
+  frames: readonly Frame[],
+  { name, path }: { readonly name: string; readonly path: readonly string[] },
+): unknown {
   if (name === ".") return frames.at(-1)?.value;
-  const place = LIST_PLACES.find((known) => known === name);
+  const place = name.startsWith("-") ? LIST_PLACES.find((known) => known === name) : undefined;
   if (place !== undefined) return frames.findLast((frame) => frame.place !== undefined)?.place?.[place];
-  const [head, ...rest] = name.split(".") as [string, ...string[]];
-  const frame = frames.findLast(({ value }) => own(value, head) !== undefined);
-  return rest.reduce(own, own(frame?.value, head));
+  const head = path[0]!;
+  for (let i = frames.length - 1; i >= 0; i--) {
+    let value = own(frames[i]!.value, head);
+    if (value === undefined) continue;
+    for (let part = 1; part < path.length; part++) value = own(value, path[part]!);
+    return value;
+  }
+  return undefined;
 }
 
 /** Whether `layout` has the value `raid1`, for the name `layout.raid1`; `undefined` for any other name. */
@@ -235,7 +253,9 @@ function isChosen(
   name: string,
 ): boolean | undefined {
   const choice = findChoice(variables, name);
-  return choice === null ? undefined : lookUp(frames, choice.variable) === choice.choice;
+  return choice === null
+    ? undefined
+    : lookUp(frames, { name: choice.variable, path: [choice.variable] }) === choice.choice;
 }
 
 /** An own property of a plain object: never a prototype's, never a list's length. */

@@ -18,7 +18,7 @@ export function variablesOf({ variables }: ParsedTemplate): fc.Arbitrary<Record<
 
 function valueOf({ type, pattern, enum: choices }: VariableDeclaration): fc.Arbitrary<VariableValue> {
   if (choices !== undefined) return fc.constantFrom(...choices);
-  const one = pattern === undefined ? text : fc.stringMatching(pattern).filter((value) => value.length <= 60);
+  const one = pattern === undefined ? text : fc.stringMatching(pattern).filter((value) => value.length <= 64);
   switch (type) {
     case "string":
       return one;

@@ -3,7 +3,11 @@ export type EscapeTracker = {
   /** Whether an escape has begun and not ended, so that the next character belongs to it. */
   readonly pending: boolean;
   feed(char: string): void;
+  save(): EscapeState;
+  restore(state: EscapeState): void;
 };
+
+export type EscapeState = readonly [afterBackslash: boolean, digits: number];
 
 const HEX_DIGITS: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 };
 
@@ -21,5 +25,7 @@ export function createEscapeTracker(): EscapeTracker {
         digits = HEX_DIGITS[char] ?? 0;
       } else if (char === "\\") afterBackslash = true;
     },
+    save: () => [afterBackslash, digits],
+    restore: (state) => void ([afterBackslash, digits] = state),
   };
 }

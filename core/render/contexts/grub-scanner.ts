@@ -11,7 +11,17 @@ export type GrubScanner = {
   readonly word: string;
   feed(text: string): void;
   place(): GrubPlace;
+  save(): GrubState;
+  restore(state: GrubState): void;
 };
+
+export type GrubState = readonly [
+  mode: Mode,
+  word: string,
+  escaping: boolean,
+  previous: string,
+  unsure: string | null,
+];
 
 type Mode = "words" | "single" | "double" | "comment";
 
@@ -71,6 +81,8 @@ export function createGrubScanner(): GrubScanner {
     feed(text) {
       for (const char of text) step(char);
     },
+    save: () => [mode, word, escaping, previous, unsure],
+    restore: (state) => void ([mode, word, escaping, previous, unsure] = state),
     place() {
       const obstacle = (reason: string): GrubPlace => ({ kind: "obstacle", reason });
       if (unsure !== null) return obstacle(unsure);

@@ -34,6 +34,9 @@ export const grub: EscapingContext = {
         scanner.feed(text);
         return escaped(text);
       },
+      isSettled: () => false,
+      save: () => ({ state: scanner.save() }),
+      restore: ({ state }) => scanner.restore(state),
       embed(language) {
         const place = scanner.place();
         if (place.kind === "obstacle") return refused(place.reason);

@@ -21,6 +21,10 @@ export const ipxe: EscapingContext = {
         words.feed(text);
         return escaped(text);
       },
+      isSettled: () => false,
+      // To take a text in again is as fast.
+      save: () => ({ state: null }),
+      restore: (_, text) => words.feed(text),
       embed: (language) =>
         language === "kernel-args"
           ? { kind: "through", before: words.word }

@@ -61,6 +61,12 @@ export const json: EscapingContext = {
         afterValue = true;
         return escaped(text);
       },
+      isSettled: () => afterValue,
+      save: () => ({ state: [escape.save(), insideString, emptyString, last, afterValue, stringHoldsValue] }),
+      restore: ({ state }) => {
+        escape.restore(state[0]);
+        [, insideString, emptyString, last, afterValue, stringHoldsValue] = state;
+      },
       embed() {
         if (insideString && !emptyString) return refused("it must be the first thing in its string");
         if (!insideString && !takesValue()) return refused("a JSON value cannot stand here");

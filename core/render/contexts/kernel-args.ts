@@ -16,10 +16,13 @@ export const kernelArgs: EscapingContext = {
   open() {
     const words = createWordTracker();
     let insideQuotes = false;
+    const feed = (text: string): void => {
+      if (text.split('"').length % 2 === 0) insideQuotes = !insideQuotes;
+      words.feed(text);
+    };
     return {
       literal(text) {
-        if (text.split('"').length % 2 === 0) insideQuotes = !insideQuotes;
-        words.feed(text);
+        feed(text);
         return null;
       },
       value(value) {
@@ -30,6 +33,10 @@ export const kernelArgs: EscapingContext = {
         words.feed(text);
         return escaped(text);
       },
+      isSettled: () => false,
+      // To take a text in again is as fast.
+      save: () => ({ state: null }),
+      restore: (_, text) => feed(text),
       embed: () => refused("kernel arguments take in no other language"),
     };
   },

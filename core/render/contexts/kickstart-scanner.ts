@@ -19,9 +19,24 @@ export type KickstartScanner = {
   /** @param onScript is given text of scripts, and `null` where a script begins */
   feed(text: string, onScript: (text: string | null) => void): void;
   place(): KickstartPlace;
+  save(): KickstartState;
+  restore(state: KickstartState): void;
 };
 
+export type KickstartState = readonly [
+  section: Section,
+  line: string,
+  quote: "" | "'" | '"' | "#",
+  escaping: boolean,
+];
+
 type Section = "commands" | "script" | "foreign-script" | "packages" | "other" | "lost";
+
+/** A command's line: of it matter the command, which nothing unquotes, and how it ends. */
+const COMMAND = /^\s*([^\s%"'\\#]+)\s(?:.*?)(.)$/s;
+
+/** Stands for any line of a script that is not %end. */
+const SCRIPT_LINE = "-";
 
 const SCRIPTS = /^%(?:pre|pre-install|post|onerror|traceback|firstboot)$/;
 /** `busybox` is ESXi's, whose sections end where the next one begins: all of them are shell then. */
@@ -64,15 +79,22 @@ export function createKickstartScanner(): KickstartScanner {
       return line;
     },
     feed(text, onScript) {
-      for (const char of text) {
-        if (section === "script") onScript(char);
-        if (char === "\n") endLine(onScript);
-        else {
-          if (section === "commands") stepCommand(char);
-          line += char;
-        }
+      for (let start = 0; start < text.length;) {
+        const lineEnd = text.indexOf("\n", start);
+        const end = lineEnd === -1 ? text.length : lineEnd;
+        const piece = text.slice(start, end);
+        if (section === "commands") for (const char of piece) stepCommand(char);
+        if (section === "script") onScript(text.slice(start, end + 1));
+        line += piece;
+        if (section === "commands") line = line.replace(COMMAND, "$1 $2");
+        // Of a script's line only matters whether it is %end.
+        if (section === "script" && !/^\s*(?:%|$)/.test(line)) line = SCRIPT_LINE;
+        if (lineEnd !== -1) endLine(onScript);
+        start = end + 1;
       }
     },
+    save: () => [section, line, quote, escaping],
+    restore: (state) => void ([section, line, quote, escaping] = state),
     place() {
       const obstacle = (reason: string): KickstartPlace => ({ kind: "obstacle", reason });
       switch (section) {

@@ -21,6 +21,7 @@ export const kickstart: EscapingContext = {
   open() {
     const scanner = createKickstartScanner();
     let script = shell.open();
+    let settled = false;
     const onScript = (text: string | null): void => {
       if (text === null) script = shell.open();
       else script.literal(text);
@@ -37,11 +38,15 @@ export const kickstart: EscapingContext = {
       value(given) {
         const value = String(given);
         const place = scanner.place();
+        settled = place.kind === "word";
         if (place.kind === "obstacle") return refused(place.reason);
         if (place.kind === "script") {
           const result = scriptValue(value, script);
           // The script has seen it already.
-          if (result.kind === "escaped") scanner.feed(result.text, () => {});
+          if (result.kind === "escaped") {
+            scanner.feed(result.text, () => {});
+            settled = script.isSettled() && !result.text.includes("\n");
+          }
           return result;
         }
         if (hasControl(value)) return refused("a kickstart line carries no control characters or line ends");
@@ -61,6 +66,12 @@ export const kickstart: EscapingContext = {
             }
             return feed(value);
         }
+      },
+      isSettled: () => settled,
+      save: () => ({ state: [scanner.save(), script.save()] }),
+      restore: ({ state }, text) => {
+        scanner.restore(state[0]);
+        script.restore(state[1], text);
       },
       embed(language) {
         const place = scanner.place();

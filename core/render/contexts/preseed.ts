@@ -17,8 +17,10 @@ export const preseed: EscapingContext = {
     let line = "";
     const feed = (text: string): void => {
       // A continued line is one line, as the parser joins them.
-      line = (line + text).replace(/\\\r?\n/g, "");
-      line = line.slice(line.lastIndexOf("\n") + 1);
+      const open = /\\\r?$/.exec(line)?.[0] ?? "";
+      const more = (open + text).replace(/\\\r?\n/g, "");
+      const start = more.lastIndexOf("\n") + 1;
+      line = start === 0 ? line.slice(0, line.length - open.length) + more : more.slice(start);
     };
     return {
       literal(text) {
@@ -43,6 +45,10 @@ export const preseed: EscapingContext = {
         feed(value);
         return escaped(value);
       },
+      isSettled: () => false,
+      // To take a text in again is as fast.
+      save: () => ({ state: null }),
+      restore: (_, text) => feed(text),
       embed() {
         const start = VALUE_START.exec(line);
         if (start === null) return refused("another language stands in the value of a question only");

@@ -61,6 +61,10 @@ export const pxelinux: EscapingContext = {
         feed(value);
         return escaped(value);
       },
+      isSettled: () => false,
+      // To take a text in again is as fast.
+      save: () => ({ state: null }),
+      restore: (_, text) => feed(text),
       embed: (language) =>
         language === "kernel-args" && APPEND_LINE.test(line)
           ? { kind: "through", before: line.replace(APPEND_LINE, "") }

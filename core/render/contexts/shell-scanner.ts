@@ -7,8 +7,24 @@ export type ShellPlace =
 /** Follows shell text far enough to know whether a single-quoted word means itself here. */
 export type ShellScanner = {
   feed(text: string): void;
+  /**
+   * Feeds a single-quoted word, which was written where a word may stand.
+   * Returns whether any other would have come to the same.
+   */
+  feedQuoted(text: string): boolean;
   place(): ShellPlace;
+  save(): ShellState;
+  restore(state: ShellState): void;
 };
+
+export type ShellState = readonly [
+  modes: readonly Mode[],
+  previous: string,
+  recent: string,
+  escaping: boolean,
+  unsure: string | null,
+  here: Readonly<HereDocument> | null,
+];
 
 type Mode = "words" | "single" | "double" | "backquote" | "arithmetic" | "comment" | "parameter";
 
@@ -35,7 +51,7 @@ type HereDocument = {
  * template than a value that escapes its quotes.
  */
 export function createShellScanner(): ShellScanner {
-  const modes: Mode[] = ["words"];
+  let modes: Mode[] = ["words"];
   /** The character before, where it was not escaped; a text starts like a line. */
   let previous = "\n";
   let recent = "\n";
@@ -85,7 +101,8 @@ export function createShellScanner(): ShellScanner {
     if (char === "\n" && here !== null) here.state = "body";
     if (escaping) return;
     previous = char;
-    recent = (recent + char).slice(-6);
+    // What stands before a blank is no part of a word.
+    recent = /\s/.test(char) ? char : (recent + char).slice(-6);
   };
 
   /** What is special both in double quotes and out of them. */
@@ -151,9 +168,24 @@ export function createShellScanner(): ShellScanner {
     return false;
   };
 
+  const feed = (text: string): void => {
+    for (const char of text) step(char);
+  };
+
   return {
-    feed(text) {
-      for (const char of text) step(char);
+    feed,
+    feedQuoted(text) {
+      // A line end in it would begin the here-document that waits for one.
+      if (here !== null) feed(text);
+      else previous = recent = "'";
+      return here === null;
+    },
+    save: () => [[...modes], previous, recent, escaping, unsure, here && { ...here }],
+    restore: (state) => {
+      let saved;
+      [, previous, recent, escaping, unsure, saved] = state;
+      modes = [...state[0]];
+      here = saved && { ...saved };
     },
     place() {
       if (unsure !== null) return { kind: "obstacle", reason: unsure };

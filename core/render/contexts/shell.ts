@@ -12,6 +12,7 @@ export const shell: EscapingContext = {
   title: "shell",
   open() {
     const scanner = createShellScanner();
+    let settled = false;
     return {
       literal(text) {
         scanner.feed(text);
@@ -23,12 +24,16 @@ export const shell: EscapingContext = {
         const place = scanner.place();
         if (place.kind === "obstacle") return refused(place.reason);
         if (place.kind === "comment") {
+          settled = true;
           return hasControl(value) ? refused("a line end would end the comment") : escaped(value);
         }
         const quoted = `'${value.replaceAll("'", "'\\''")}'`;
-        scanner.feed(quoted);
+        settled = scanner.feedQuoted(quoted);
         return escaped(quoted);
       },
+      isSettled: () => settled,
+      save: () => ({ state: scanner.save() }),
+      restore: ({ state }) => scanner.restore(state),
       embed() {
         const place = scanner.place();
         if (place.kind === "word") return { kind: "whole" };

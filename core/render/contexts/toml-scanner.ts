@@ -1,4 +1,4 @@
-import { createEscapeTracker } from "./escape-tracker.ts";
+import { createEscapeTracker, type EscapeState } from "./escape-tracker.ts";
 
 /** Where in a TOML document a value would land. */
 export type TomlPlace =
@@ -15,7 +15,19 @@ export type TomlScanner = {
   place(): TomlPlace;
   /** Says that a whole value was just written. */
   close(): void;
+  save(): TomlState;
+  restore(state: TomlState): void;
 };
+
+export type TomlState = readonly [
+  escape: EscapeState,
+  mode: Mode,
+  left: boolean,
+  brackets: readonly string[],
+  opener: string,
+  string: string,
+  afterValue: boolean,
+];
 
 type Mode = "ready" | "bare" | "closed" | "quote" | "basic" | "literal" | "multi" | "comment" | "header";
 
@@ -25,7 +37,7 @@ export function createTomlScanner(): TomlScanner {
   /** Left of an `=`, on a line of its own or in an inline table. */
   let left = true;
   /** Open `[` and `{` right of the `=`. */
-  let brackets: string[] = [];
+  let brackets: readonly string[] = [];
   let opener = "";
   /** Text of the string being written, or of the quotes that open it. */
   let string = "";
@@ -33,6 +45,7 @@ export function createTomlScanner(): TomlScanner {
 
   const newline = (): void => {
     mode = "ready";
+    string = "";
     if (brackets.length === 0) left = true;
   };
 
@@ -157,6 +170,11 @@ export function createTomlScanner(): TomlScanner {
         kind: "obstacle",
         reason: "a value cannot be a part of a bare one: put quotes around all of it",
       };
+    },
+    save: () => [escape.save(), mode, left, brackets, opener, string, afterValue],
+    restore: (state) => {
+      escape.restore(state[0]);
+      [, mode, left, brackets, opener, string, afterValue] = state;
     },
     close() {
       mode = "closed";

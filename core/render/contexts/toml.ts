@@ -11,6 +11,7 @@ export const toml: EscapingContext = {
   title: "TOML",
   open() {
     const scanner = createTomlScanner();
+    let settled = false;
     return {
       literal(text) {
         return scanner.feed(text) ? null : "a whole TOML value is followed by the end of its place only";
@@ -18,6 +19,7 @@ export const toml: EscapingContext = {
       value(value) {
         const place = scanner.place();
         const text = String(value);
+        settled = place.kind === "value" || place.kind === "comment";
         switch (place.kind) {
           case "obstacle":
             return refused(place.reason);
@@ -35,6 +37,9 @@ export const toml: EscapingContext = {
             return escaped(formatTomlValue(value));
         }
       },
+      isSettled: () => settled,
+      save: () => ({ state: scanner.save() }),
+      restore: ({ state }) => scanner.restore(state),
       embed() {
         const place = scanner.place();
         switch (place.kind) {

@@ -8,7 +8,16 @@ export type XmlPlace =
  * Follows the markup of XML 1.0. `first` says that only blanks stand between
  * the place and the markup that opened it, `before` holds a few characters.
  */
-export type XmlScanner = { feed(text: string): void; place(): XmlPlace };
+export type XmlScanner = {
+  feed(text: string): void;
+  /** Feeds a value that was escaped for its place, so that it ends nothing. */
+  feedValue(text: string): void;
+  place(): XmlPlace;
+  save(): XmlState;
+  restore(state: XmlState): void;
+};
+
+export type XmlState = readonly [mode: Mode, before: string, first: boolean, quote: string, brackets: number];
 
 type Mode = "text" | "markup" | "tag" | "attribute" | "comment" | "cdata" | "instruction" | "declaration";
 
@@ -93,6 +102,14 @@ export function createXmlScanner(): XmlScanner {
     feed(text) {
       for (const char of text) step(char);
     },
+    feedValue(text) {
+      if (text === "") return;
+      // Nothing of a value is the beginning of markup.
+      before = "";
+      first = false;
+    },
+    save: () => [mode, before, first, quote, brackets],
+    restore: (state) => void ([mode, before, first, quote, brackets] = state),
     place() {
       switch (mode) {
         case "text":

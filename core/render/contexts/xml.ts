@@ -12,6 +12,7 @@ export const xml: EscapingContext = {
   title: "XML",
   open() {
     const scanner = createXmlScanner();
+    let settled = false;
     const encode = (value: string): Escaped => {
       const place = scanner.place();
       if (place.kind === "obstacle") return refused(place.reason);
@@ -44,9 +45,15 @@ export const xml: EscapingContext = {
       },
       value(value) {
         const result = encode(String(value));
-        if (result.kind === "escaped") scanner.feed(result.text);
+        if (result.kind === "escaped") {
+          scanner.feedValue(result.text);
+          settled = result.text !== "";
+        }
         return result;
       },
+      isSettled: () => settled,
+      save: () => ({ state: scanner.save() }),
+      restore: ({ state }) => scanner.restore(state),
       embed() {
         const place = scanner.place();
         if (place.kind === "obstacle") return refused(place.reason);

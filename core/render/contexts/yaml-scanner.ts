@@ -1,4 +1,4 @@
-import { createEscapeTracker } from "./escape-tracker.ts";
+import { createEscapeTracker, type EscapeState } from "./escape-tracker.ts";
 
 /** Where in a YAML document a value would land. */
 export type YamlPlace =
@@ -20,11 +20,47 @@ export type YamlScanner = {
   feed(text: string): string | null;
   /** Feeds a value that was written inside quotes. */
   feedQuoted(text: string): void;
-  /** Feeds the text of a whole node that was written for a value. */
-  feedNode(text: string): void;
+  /** Feeds the text of a whole node that was written for a value. Returns whether any other would have come to the same. */
+  feedNode(text: string): boolean;
   place(): YamlPlace;
+  save(): YamlState;
+  restore(state: YamlState, text: string): void;
   /** The block scalar that the next line may continue, whatever its indentation will be. */
   openBlock(): { readonly folded: boolean; readonly text: string } | null;
+};
+
+/** See `Saved`. */
+export type YamlState = {
+  readonly state: readonly [
+    escape: EscapeState,
+    mode: Mode,
+    afterComment: Mode,
+    line: Line,
+    flow: number,
+    due: boolean,
+    parentColumn: number,
+    nodeColumn: number,
+    pending: string,
+    emptyString: boolean,
+    quotesHoldValue: boolean,
+    pendingQuote: boolean,
+    header: string,
+    block: Block,
+    value: { readonly spaced: boolean } | null,
+    emptyValue: boolean,
+    tagged: boolean,
+    propertyColumn: number | null,
+    lost: boolean,
+  ];
+  readonly since: number;
+};
+
+/** A block scalar; `number`: which one of the document it is. */
+type Block = {
+  readonly folded: boolean;
+  readonly explicit: boolean;
+  readonly indent: number | null;
+  readonly number: number;
 };
 
 type Mode = "ready" | "property" | "plain" | "double" | "single" | "closed" | "comment" | "header" | "block";
@@ -41,6 +77,8 @@ type Line = {
 
 const START_OF_LINE: Line = { column: 0, blank: true, tab: false, head: "", last: "" };
 
+const AFTER_NODE: Line = { column: 80, blank: false, tab: false, head: "node", last: '"' };
+
 function advance({ column, blank, tab, head }: Line, char: string): Line {
   if (char === "\n") return START_OF_LINE;
   return {
@@ -50,6 +88,17 @@ function advance({ column, blank, tab, head }: Line, char: string): Line {
     tab: tab || char === "\t",
     head: head.length < 4 ? head + char : head,
     last: char,
+  };
+}
+
+/** As `advance` over each character of a text without line ends. */
+function advanceBy({ column, blank, tab, head, last }: Line, text: string): Line {
+  return {
+    column: column + text.length,
+    blank: blank && /^[ \t]*$/.test(text),
+    tab: tab || text.includes("\t"),
+    head: head.length < 4 ? (head + text).slice(0, 4) : head,
+    last: text.at(-1) ?? last,
   };
 }
 
@@ -78,7 +127,10 @@ export function createYamlScanner(): YamlScanner {
   /** A quote in single quotes: the end, or the first half of two. */
   let pendingQuote = false;
   let header = "";
-  let block = { folded: false, explicit: false, indent: null as number | null, text: "" };
+  let block: Block = { folded: false, explicit: false, indent: null, number: 0 };
+  /** All that was taken in, and where in it the block begins. */
+  let taken = "";
+  let blockStart = 0;
   /** The value just written, until it shows what follows. */
   let value: { spaced: boolean } | null = null;
   /** Whether a value that is empty was written in quotes, and only blanks since. */
@@ -100,8 +152,9 @@ export function createYamlScanner(): YamlScanner {
         folded: header.startsWith(">"),
         explicit: /\d/.test(header.slice(0, 3)),
         indent: null,
-        text: "",
+        number: block.number + 1,
       };
+      blockStart = at;
     }
   };
 
@@ -121,6 +174,23 @@ export function createYamlScanner(): YamlScanner {
     tagged = false;
     propertyColumn = null;
     pending = "";
+  };
+
+  /** How much of `taken` was stepped through. */
+  let at = 0;
+  const take = (text: string): void => {
+    taken += text;
+    for (const char of text) {
+      at += char.length;
+      step(char);
+    }
+  };
+
+  /** Of text without line ends, what it does beside being on the line is for the caller to say. */
+  const skip = (text: string): void => {
+    taken += text;
+    at = taken.length;
+    line = advanceBy(line, text);
   };
 
   const step = (char: string): void => {
@@ -163,9 +233,8 @@ export function createYamlScanner(): YamlScanner {
         mode = "closed";
         return false;
       }
-      block.indent ??= column;
+      if (block.indent === null) block = { ...block, indent: column };
     }
-    block.text += char;
     line = advance(line, char);
     return true;
   };
@@ -248,21 +317,68 @@ export function createYamlScanner(): YamlScanner {
   };
 
   return {
-    openBlock: () => (mode === "block" ? block : null),
+    openBlock: () => (mode === "block" ? { folded: block.folded, text: taken.slice(blockStart) } : null),
+    save: () => ({
+      state: [
+        escape.save(),
+        mode,
+        afterComment,
+        line,
+        flow,
+        due,
+        parentColumn,
+        nodeColumn,
+        pending,
+        emptyString,
+        quotesHoldValue,
+        pendingQuote,
+        header,
+        block,
+        value,
+        emptyValue,
+        tagged,
+        propertyColumn,
+        lost,
+      ],
+      since: mode === "block" ? at - blockStart : 0,
+    }),
+    restore({ state, since }, text) {
+      const { number } = block;
+      escape.restore(state[0]);
+      [, mode, afterComment, line, flow, due, parentColumn, nodeColumn, pending] = state;
+      [, , , , , , , , , emptyString, quotesHoldValue, pendingQuote, header, block] = state;
+      [, , , , , , , , , , , , , , value, emptyValue, tagged, propertyColumn, lost] = state;
+      taken += text;
+      at = taken.length;
+      // A block that the text goes on with began where it began.
+      if (block.number !== number) blockStart = at - since;
+    },
     feed(text) {
       spoiled = null;
-      for (const char of text) step(char);
+      take(text);
       return spoiled;
     },
     feedQuoted(text) {
-      for (const char of text) step(char);
+      // Escaped for its quotes, it neither ends them nor leaves an escape open.
+      if (text.includes("\n")) take(text);
+      else {
+        skip(text);
+        emptyString &&= text === "";
+      }
       quotesHoldValue = true;
       emptyValue = text === "";
     },
     feedNode(text) {
-      for (const char of text) step(char);
+      if (text.startsWith('"') && value === null) {
+        nodeColumn = propertyColumn ?? line.column;
+        skip(text);
+      } else take(text);
+      emptyString = quotesHoldValue = emptyValue = false;
+      // How long it was does not matter where only the line's end may follow.
+      if (flow === 0) line = AFTER_NODE;
       mode = "closed";
       value = { spaced: false };
+      return flow === 0;
     },
     place() {
       const obstacle = (reason: string): YamlPlace => ({ kind: "obstacle", reason });

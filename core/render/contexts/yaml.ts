@@ -13,6 +13,7 @@ export const yaml: EscapingContext = {
   title: "YAML",
   open() {
     const scanner = createYamlScanner();
+    let settled = false;
     const fedQuoted = (text: string): Escaped => {
       scanner.feedQuoted(text);
       return escaped(text);
@@ -21,13 +22,14 @@ export const yaml: EscapingContext = {
       literal: (text) => scanner.feed(text),
       value(value) {
         const place = scanner.place();
+        settled = false;
         const text = String(value);
         switch (place.kind) {
           case "obstacle":
             return refused(place.reason);
           case "node": {
             const node = formatNode(value);
-            scanner.feedNode(node);
+            settled = scanner.feedNode(node);
             return escaped(node);
           }
           case "double":
@@ -46,6 +48,9 @@ export const yaml: EscapingContext = {
           }
         }
       },
+      isSettled: () => settled,
+      save: () => scanner.save(),
+      restore: (saved, text) => scanner.restore({ state: saved.state, since: saved.since ?? 0 }, text),
       embed() {
         // Asked first: where a section's tag has a line of its own, the indentation comes after it.
         const block = scanner.openBlock();
