@@ -1,9 +1,12 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { hasDebconf } from "../core/render/debconf.ts";
-import { CHOOSERS, kickstartSection, preseedCommand } from "./installers.ts";
+import { autoyastScript, CHOOSERS, kickstartSection, preseedCommand } from "./installers.ts";
 import { render } from "./library.ts";
 import { runScript, type Ran } from "./sandbox.ts";
+
+// Programs are started, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 type Variables = Readonly<Record<string, unknown>>;
 
@@ -14,6 +17,8 @@ const FINISHERS: Readonly<Record<string, (variables: Variables) => Ran>> = {
   "kickstart/enterprise-linux": (variables) => runScript(kickstartSection("post", variables)),
   "preseed/debian-12": (variables) =>
     runScript(preseedCommand("preseed/late_command", variables), { files: UEFI }),
+  "autoyast/opensuse-leap": (variables) =>
+    runScript(`${autoyastScript("chroot", variables)}\n${autoyastScript("init", variables)}`),
   "autoinstall/ubuntu": (variables) => {
     const rendered = parse(render("autoinstall/ubuntu", variables)) as {
       autoinstall: { "late-commands": (string | string[])[] };
@@ -89,6 +94,26 @@ describe("the installed system's network", () => {
     expect(parse(written!).network).toMatchSnapshot("netplan");
   });
 
+  test.each(NETWORKS)("AutoYaST: %s", (_, variables) => {
+    const written = CHOOSERS["autoyast/opensuse-leap"]!(variables).read("/tmp/profile/modified.xml")!;
+    expect(/<interfaces[^]*<\/interfaces>/.exec(written)![0]).toMatchSnapshot("interfaces");
+  });
+
+  test.each(NETWORKS)("CoreOS, by NetworkManager: %s", (_, variables) => {
+    const ran = runScript(render("shell/coreos-first-boot", variables));
+    expect(ran).toMatchObject({ status: 0, said: ["started: 6.1", "installed: 6.1"] });
+    expect(ran.read("/ran")).toMatchSnapshot("commands");
+  });
+
+  test.each(NETWORKS)("Flatcar, by networkd: %s", (_, variables) => {
+    const ran = runScript(render("shell/coreos-first-boot", variables), { without: ["nmcli"] });
+    expect(ran).toMatchObject({ status: 0, said: ["started: 6.1", "installed: 6.1"] });
+    const files = ["-bond.netdev", "-ports.network", ".network", "-vlan.netdev", "-vlan.network"].map(
+      (suffix) => `== ${suffix}\n${ran.read(`/etc/systemd/network/10-pxedge${suffix}`) ?? "none\n"}`,
+    );
+    expect(files.join("")).toMatchSnapshot("files");
+  });
+
   test("kickstart stops where a NIC of the bond is not there", () => {
     const ran = CHOOSERS["kickstart/enterprise-linux"]!({ bondMacs: ["52:54:00:00:00:01"] });
     expect(ran.status).toBe(1);
@@ -129,6 +154,22 @@ describe.skipIf(!hasDebconf)("preseed", () => {
       "started: web-1",
     ]);
   });
+});
+
+test("a CoreOS that could not be set up says so with what its script wrote", () => {
+  const ran = runScript(render("shell/coreos-first-boot", { postScript: "echo no >&2; exit 3" }));
+  expect(ran).toMatchObject({
+    status: 1,
+    said: ["started: 6.1", "failed: postScript failed with 3", "no"],
+  });
+  expect(runScript(render("shell/coreos-first-boot", {})).read("/efi")).toBe("-q -o 0001,0003,0004,0002\n");
+});
+
+test("Flatcar is written with the configuration of its first boot, from the relay's mirror", () => {
+  const ran = runScript(render("shell/flatcar-install", { relayMirror: "flatcar" }));
+  expect(ran.read("/ran")).toBe(
+    "flatcar-install -d /dev/sda -i /tmp/pxedge-config.ign -b http://192.0.2.1:8080/mirror/flatcar\nsystemctl reboot\n",
+  );
 });
 
 describe("kickstart", () => {

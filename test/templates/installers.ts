@@ -22,6 +22,21 @@ export const CHOOSERS: Readonly<
     const disks = /^partman-auto\/disk=(.*)$/m.exec(ran.read("/debconf") ?? "")?.[1];
     return { ...ran, chosen: disks?.split(" ") ?? [] };
   },
+  "autoyast/opensuse-leap": (variables, files = {}) => {
+    const profile = render("autoyast/opensuse-leap", variables);
+    const ran = runScript(autoyastScript("pre", variables), {
+      files: { "tmp/profile/autoinst.xml": profile, ...files },
+    });
+    const drives = [
+      ...(ran.read("/tmp/profile/modified.xml") ?? "").matchAll(/<device>(\/dev\/sd.)<\/device>/g),
+    ];
+    return { ...ran, chosen: drives.map(([, path]) => path!) };
+  },
+  "shell/flatcar-install": (variables, files = {}) => {
+    const ran = runScript(render("shell/flatcar-install", variables), { files });
+    const disk = /^flatcar-install -d (\S+) /m.exec(ran.read("/ran") ?? "")?.[1];
+    return { ...ran, chosen: disk === undefined ? [] : [disk] };
+  },
   "autoinstall/ubuntu": (variables, files = {}) => {
     const rendered = parse(render("autoinstall/ubuntu", variables)) as {
       autoinstall: { "early-commands": string[] };
@@ -49,4 +64,11 @@ export function kickstartSection(name: string, variables: Variables): string {
 export function preseedCommand(question: string, variables: Variables): string {
   const text = render("preseed/debian-12", { mirrorHost: "mirror.example", ...variables });
   return readThroughDebconf(text, [question])[0]!;
+}
+
+/** A script of the AutoYaST profile, e.g. `pre`. */
+export function autoyastScript(name: string, variables: Variables): string {
+  const text = render("autoyast/opensuse-leap", variables);
+  const source = new RegExp(`<${name}-scripts[^]*?<source>([^]*?)</source>`).exec(text)![1]!;
+  return source.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { ContextName } from "../../core/render/contexts.ts";
 import { TemplateError } from "../../core/render/problems.ts";
 import { renderTemplate } from "../../core/render/render.ts";
@@ -14,6 +14,9 @@ import type { Reader } from "../core/render/read-back/reader.ts";
 import { missingNeed } from "../relay/net/needs.ts";
 import { variablesOf } from "./generate.ts";
 import { findTemplate, readLibrary, render, SYSTEM_VIEW, viewFor } from "./library.ts";
+
+// Programs are started, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** All of them: `SETS=1000 npx vitest run --project core test/templates/read-back`. */
 const SETS = Number(process.env["SETS"] ?? "40");
@@ -46,19 +49,14 @@ const OWN_READERS: Readonly<Record<string, Reader>> = {
   "kickstart/esxi": pythonReader("esxi", "shlex, section by section"),
 };
 
-/** Variables that another one takes the place of, by template. */
-const REPLACED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "toml/proxmox-ve": { diskSerial: "zfsDisks" },
-  "cloud-config/talos-controlplane": { disk: "diskSerial" },
-  "cloud-config/talos-worker": { disk: "diskSerial" },
-};
-
 type Variables = Readonly<Record<string, VariableValue>>;
+type Used = Readonly<Record<string, (variables: Variables) => boolean>>;
 
 /** When a variable stands in the text at all, where that is not always; the same in every template. */
-const USED: Readonly<Record<string, (variables: Variables) => boolean>> = {
+const USED: Used = {
   secondDisk: ({ layout }) => layout === "raid1",
   secondDiskSerial: ({ layout }) => layout === "raid1",
+  baseUrl: (variables) => isEmpty(variables["relayMirror"]),
   installUrl: (variables) => isEmpty(variables["relayMirror"]),
   mirror: (variables) => isEmpty(variables["relayMirror"]),
   staticGateway: (variables) => !isEmpty(variables["staticAddress"]),
@@ -67,6 +65,17 @@ const USED: Readonly<Record<string, (variables: Variables) => boolean>> = {
   nameServers: (variables) => !isEmpty(variables["staticAddress"]),
   userFullName: (variables) => !isEmpty(variables["userName"]),
   userPasswordHash: (variables) => !isEmpty(variables["userName"]),
+};
+
+/** The same of one template. */
+const USED_IN: Readonly<Record<string, Used>> = {
+  "toml/proxmox-ve": { diskSerial: (variables) => isEmpty(variables["zfsDisks"]) },
+  "cloud-config/talos-controlplane": { disk: (variables) => isEmpty(variables["diskSerial"]) },
+  "cloud-config/talos-worker": { disk: (variables) => isEmpty(variables["diskSerial"]) },
+  "kickstart/enterprise-linux": {
+    proxy: (variables) =>
+      ["installUrl", "relayMirror", "repositories"].some((name) => !isEmpty(variables[name])),
+  },
 };
 
 function isEmpty(value: VariableValue | undefined): boolean {
@@ -109,11 +118,9 @@ describe.each(readable.map(({ path, template }) => [path, template] as const))("
         expect(reading).not.toHaveProperty("error");
         const found = (reading as readonly string[]).join("\n");
         for (const [name, value] of Object.entries(variables)) {
-          const by = REPLACED[path]?.[name];
-          const isReplaced = by !== undefined && !isEmpty(variables[by]);
+          const isUsed = USED_IN[path]?.[name] ?? USED[name] ?? (() => true);
           const isChoice = template.variables[name]!.enum !== undefined;
-          const isUsed = !isReplaced && !isChoice && (USED[name]?.(variables) ?? true);
-          if (isUsed) expectFound(found, name, value);
+          if (!isChoice && isUsed(variables)) expectFound(found, name, value);
         }
       }
     },
@@ -143,7 +150,7 @@ describe("as the consumers themselves read them", () => {
   const lack = (program: string) => missingNeed({ programs: [program] }) !== undefined;
 
   const cloudInit = "/usr/bin/cloud-init";
-  test.skipIf(lack(cloudInit)).each(["least", "full"])(
+  test.skipIf(lack(cloudInit)).each(["least", "full", "raid1"])(
     "cloud-init's schema takes Ubuntu's user-data: %s",
     (name) => {
       const { examples } = findTemplate("autoinstall/ubuntu");
@@ -156,7 +163,9 @@ describe("as the consumers themselves read them", () => {
 
   const xmllint = "/usr/bin/xmllint";
   test.skipIf(lack(xmllint)).each([
+    ["autoyast/opensuse-leap", "least"],
     ["autoyast/opensuse-leap", "full"],
+    ["autoyast/opensuse-leap", "raid1"],
     ["unattend/windows-server", "full"],
   ])("xmllint takes %s", (path, name) => {
     const text = render(path, findTemplate(path).examples[name]!);
@@ -178,4 +187,14 @@ describe("as the consumers themselves read them", () => {
       }
     },
   );
+
+  test.skipIf(lack(validate))("ignition-validate takes the Flatcar that installs another", () => {
+    const { status, stdout, stderr } = check(
+      validate,
+      (file) => [file],
+      render("ignition/flatcar-installer", {}),
+    );
+    expect(`${stdout}${stderr}`).toBe("");
+    expect(status).toBe(0);
+  });
 });

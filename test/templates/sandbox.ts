@@ -45,6 +45,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   systemctl: `echo "systemctl $*" >> $ROOT/ran`,
   nmcli: `echo "nmcli $*" >> $ROOT/ran`,
   networkctl: `echo "networkctl $*" >> $ROOT/ran`,
+  "flatcar-install": `echo "flatcar-install $*" >> $ROOT/ran`,
   poweroff: `exit 0`,
   // Whoever waits for ever has stopped.
   sleep: `kill $PPID`,
@@ -143,7 +144,9 @@ const READ = [
   "/target/root/.ssh/authorized_keys",
   "/target/home/ops/.ssh/authorized_keys",
   "/etc/pxedge-ansible-pull",
-  "/etc/systemd/network/10-pxedge.network",
+  ...["-bond.netdev", "-ports.network", ".network", "-vlan.netdev", "-vlan.network"].map(
+    (suffix) => `/etc/systemd/network/10-pxedge${suffix}`,
+  ),
   "/debconf",
   "/efi",
   "/ran",
