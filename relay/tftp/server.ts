@@ -130,7 +130,8 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
     ) {
       counts.limited++;
       if (tellable.take(performance.now())) {
-        log.warn({ ip: peer.address, running: running.size, ofClient }, "tftp: too many transfers, dropped");
+        const about = { ip: peer.address, mac: options.macOf(peer.address), running: running.size, ofClient };
+        log.warn(about, "tftp: too many transfers, dropped");
       }
       return;
     }
@@ -164,7 +165,10 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
         refuse(service, peer, filename, end.refusal);
         return;
       case "broken":
-        log.error({ ip: peer.address, file, err: end.error }, "tftp: cannot serve");
+        log.error(
+          { ip: peer.address, mac: options.macOf(peer.address), file, err: end.error },
+          "tftp: cannot serve",
+        );
         refuse(service, peer, filename, UNAVAILABLE);
         return;
       case "probed":

@@ -11,6 +11,7 @@ import { checkStateDir } from "../../../relay/doctor/state-dir.ts";
 import { parseRelayConfig } from "../../../relay/config/parse.ts";
 import { lockStateDir } from "../../../relay/state-dir-lock.ts";
 import { makeFolder, SITE, startFakeControlPlane, state } from "../control-plane/fixture.ts";
+import { freePort } from "../dhcp/support/wire-client.ts";
 import { missingNeed } from "../net/needs.ts";
 
 const SNPONLY = "/usr/lib/ipxe/snponly.efi";
@@ -123,13 +124,14 @@ test("an interface that is not there, and ports that are taken", async () => {
   await once(holder, "listening");
   onTestFinished(() => void holder.close());
   const { port } = holder.address() as { port: number };
+  const tftp = await freePort();
   const config = parseRelayConfig(
     `controlPlane: { url: "http://x.example" }
 stateDir: ${folder}
 interfaces:
   - { name: lo, dhcp: { mode: off } }
   - { name: none0, dhcp: { mode: off } }
-tftp: { root: ${folder}/tftp, port: 7769 }
+tftp: { root: ${folder}/tftp, port: ${tftp} }
 http: { port: ${port} }
 `,
     "relay.yaml",
@@ -137,7 +139,7 @@ http: { port: ${port} }
   const options = { config, relayRuns: false, xid: 1 };
   expect(await checkInterface(config.interfaces[0]!, options)).toMatchObject([
     { check: "interface lo", status: "ok" },
-    { check: "UDP port 7769 on lo", status: "ok" },
+    { check: `UDP port ${tftp} on lo`, status: "ok" },
     { check: `TCP port ${port} on lo`, status: "problem", detail: "is taken by another process" },
   ]);
   expect(await checkInterface(config.interfaces[1]!, options)).toMatchObject([
