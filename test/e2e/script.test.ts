@@ -12,6 +12,7 @@ import { addImage, startSite, type Site } from "./site.ts";
 
 /** iPXE of a newer Debian: the arm64 build, and a second version for x86-64. */
 const BOOT_FILES = fileURLToPath(new URL("../../.lab/ipxe", import.meta.url));
+const BUILD_MS = 300_000;
 const TO_SCRIPT_MS = 180_000;
 const SECRET = "canary-5d1f";
 
@@ -50,7 +51,7 @@ describe.skipIf(missing !== undefined)(
         kernel: "linux",
         args: `secret=${SECRET}`,
       });
-    });
+    }, BUILD_MS);
     afterAll(async () => {
       await site?.stop();
       await lab?.close();
