@@ -40,6 +40,8 @@ export type ApiClient = {
    * @throws ApiError
    */
   request(method: string, path: string, body?: unknown, options?: RequestOptions): Promise<Json>;
+  /** A document with its tag, or `null` where there is none. @throws ApiError */
+  read(path: string): Promise<{ readonly document: Json; readonly etag: string } | null>;
   /** All items of a list, page by page. @throws ApiError */
   list(path: string): Promise<Json[]>;
   /** As `request`, of bytes that are sent as they are. @throws ApiError */
@@ -57,12 +59,12 @@ const MAX_SHOWN_ERRORS = 20;
 const PAGE_ITEMS = 1_000;
 
 export function createApiClient(url: string, token: string): ApiClient {
-  async function send(
+  async function exchange(
     method: string,
     path: string,
     body: string | Uint8Array<ArrayBuffer> | undefined,
     { headers = {} }: RequestOptions = {},
-  ): Promise<Json> {
+  ): Promise<{ json: Json; etag: string }> {
     let response: Response;
     try {
       response = await fetch(`${url}/api/v1${path}`, {
@@ -75,16 +77,29 @@ export function createApiClient(url: string, token: string): ApiClient {
     }
     const text = await response.text();
     if (!response.ok) throw readRefusal(response.status, text);
-    if (text === "") return null;
+    const etag = response.headers.get("etag") ?? "";
+    if (text === "") return { json: null, etag };
     try {
-      return JSON.parse(text);
+      return { json: JSON.parse(text), etag };
     } catch (cause) {
       throw new Error(`what answers at ${url} is no pxedge control plane (no JSON came back)`, { cause });
     }
   }
 
-  const request: ApiClient["request"] = (method, path, body, options) =>
-    send(method, path, body === undefined ? undefined : JSON.stringify(body), options);
+  const request: ApiClient["request"] = async (method, path, body, options) =>
+    (await exchange(method, path, body === undefined ? undefined : JSON.stringify(body), options)).json;
+
+  const send: ApiClient["send"] = async (method, path, body) => (await exchange(method, path, body)).json;
+
+  const read: ApiClient["read"] = async (path) => {
+    try {
+      const { json, etag } = await exchange("GET", path, undefined);
+      return { document: json, etag };
+    } catch (error) {
+      if (error instanceof ApiError && error.problem === "not-found") return null;
+      throw error;
+    }
+  };
 
   async function list(path: string): Promise<Json[]> {
     const items: Json[] = [];
@@ -99,7 +114,7 @@ export function createApiClient(url: string, token: string): ApiClient {
     }
   }
 
-  return { send, request, list };
+  return { send, request, read, list };
 }
 
 function readRefusal(status: number, text: string): ApiError {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { addCompletionCommand } from "./completion.ts";
 import { addDevCommand } from "./dev/command.ts";
+import { addFleetCommands } from "./fleet/command.ts";
 import { addDocumentCommands } from "./operator/document.ts";
 import { addImageCommands } from "./operator/image.ts";
 import { addMachineCommands } from "./operator/machine.ts";
@@ -12,6 +13,7 @@ import { addRelayCommands } from "./relay.ts";
 
 const program = createProgram("Netboot and unattended installation of bare-metal machines at many sites");
 addDevCommand(program);
+addFleetCommands(program);
 addMachineCommands(program);
 addDocumentCommands(program);
 addImageCommands(program);

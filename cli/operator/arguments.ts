@@ -12,18 +12,23 @@ export function collectPairs(text: string, before: Record<string, string>): Reco
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-/**
- * As `collectPairs`, of variables, which have a type: the value is read as YAML
- * reads it, so `count=3` is a number, `count="3"` is text, and `keys=[a, b]` a
- * list. What YAML would read as anything else is text as it stands.
- */
+/** As `collectPairs`, of variables, which have a type, see `readVariable`. */
 export function collectVariables(text: string, before: Variables): Variables {
   const [name, value] = Object.entries(collectPairs(text, {}))[0]!;
+  return { ...before, [name]: readVariable(value) };
+}
+
+/**
+ * A variable's value from text: as YAML reads it, so that `3` is a number, `"3"`
+ * text, and `[a, b]` a list. What YAML would read as anything else is text as it
+ * stands.
+ */
+export function readVariable(value: string): Variables[string] {
   const document = parseDocument(value);
   const { contents } = document;
   const isPlainText = isScalar(contents) && typeof contents.value === "string" && contents.type === "PLAIN";
   const read: unknown = isPlainText || document.errors.length > 0 ? value : document.toJS();
-  return { ...before, [name]: isVariableValue(read) ? read : value };
+  return isVariableValue(read) ? read : value;
 }
 
 /** The text of a file, or of stdin for `-`. @throws UsageError */

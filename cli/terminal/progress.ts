@@ -30,6 +30,17 @@ export function showProgress(label: string, totalBytes: number): Progress {
   };
 }
 
+/** Names what is under way, on a terminal, until it ends. */
+export async function showStep<T>(label: string, work: () => Promise<T>): Promise<T> {
+  const out = process.stderr;
+  if (out.isTTY) out.write(`\r\u001b[K${label} …`);
+  try {
+    return await work();
+  } finally {
+    if (out.isTTY) out.write("\r\u001b[K");
+  }
+}
+
 /** `1.5 MiB`: binary units, as sizes are configured. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

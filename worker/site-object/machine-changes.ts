@@ -33,7 +33,10 @@ export function removeMachine(
   // What is past its end is no obstacle, whether or not the alarm has rung yet.
   const active = found === null ? null : passTime(sql, found.attempt, now);
   if (active !== null && isActive(active)) {
-    return fail("attempt-active", `attempt ${active.id} is ${active.state}; disarm it first`);
+    return fail(
+      "attempt-active",
+      `attempt ${active.id} of "${machine.name}" is ${active.state}; disarm it first`,
+    );
   }
   deleteMachine(sql, machine.id, nextRevision(sql));
   return ok(null);

@@ -1,0 +1,92 @@
+import { ApiError, type ApiClient } from "../api-client.ts";
+import { showProgress, showStep } from "../terminal/progress.ts";
+import { uploadFile } from "../upload.ts";
+import type { HashedImages } from "./image-files.ts";
+import type { Plan } from "./plan.ts";
+import type { SitePlan } from "./plan-site.ts";
+
+/** A site that is as it was before, and why. */
+export type FailedSite = { readonly site: string; readonly reason: string };
+
+/**
+ * Does what was planned, unless something was changed since: files of images,
+ * then templates, images and profiles in one transaction, then site by site, and
+ * last what is pruned. A site that fails is left as it was, and the others go on.
+ *
+ * @throws ApiError where nothing of a site was touched yet
+ */
+export async function applyPlan(api: ApiClient, plan: Plan, hashed: HashedImages): Promise<FailedSite[]> {
+  await uploadFiles(api, plan.documents.missingFiles, hashed);
+  if (plan.documents.put.length > 0) {
+    await showStep("templates, images and profiles", () => changeDocuments(api, { put: plan.documents.put }));
+  }
+  const failed: FailedSite[] = [];
+  for (const site of plan.sites) {
+    if (site.changes.length === 0) continue;
+    try {
+      await showStep(`site ${site.name}`, () => applySite(api, site));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      failed.push({ site: site.name, reason: explain(error) });
+    }
+  }
+  // What a site still uses must not go.
+  if (failed.length === 0 && plan.documents.delete.length > 0) {
+    await showStep("what is not used any more", () =>
+      changeDocuments(api, { delete: plan.documents.delete }),
+    );
+  }
+  return failed;
+}
+
+async function changeDocuments(api: ApiClient, batch: object): Promise<void> {
+  try {
+    await api.request("POST", "/documents:batch", batch);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw new ApiError(error.status, error.problem, explain(error), error.fields);
+  }
+}
+
+/** Settings come first, as a new site has to be there; they are put back where its machines are refused. */
+async function applySite(api: ApiClient, { name, settings, put, delete: deletes }: SitePlan): Promise<void> {
+  const path = `/sites/${encodeURIComponent(name)}`;
+  if (settings !== undefined) {
+    const { after, before } = settings;
+    const headers: Record<string, string> =
+      before === null ? { "if-none-match": "*" } : { "if-match": before.etag };
+    await api.request("PUT", path, after, { headers });
+  }
+  if (put.length === 0 && deletes.length === 0) return;
+  try {
+    await api.request("POST", `${path}/machines:batch`, { put, delete: deletes });
+  } catch (error) {
+    if (settings?.before === null) await api.request("DELETE", path);
+    else if (settings !== undefined) await api.request("PUT", path, settings.before.document);
+    throw error;
+  }
+}
+
+async function uploadFiles(
+  api: ApiClient,
+  missing: readonly string[],
+  { fileOf }: HashedImages,
+): Promise<void> {
+  for (const sha256 of missing) {
+    const { file, image, path, sizeBytes } = fileOf.get(sha256)!;
+    const progress = showProgress(`uploading ${file}`, sizeBytes);
+    try {
+      const target = { image: encodeURIComponent(image), path, file };
+      const uploaded = await uploadFile(api, target, (arrived) => progress.update(arrived));
+      if (uploaded.sha256 !== sha256)
+        throw new Error(`${file} was changed while it was uploaded: run it again`);
+    } finally {
+      progress.end();
+    }
+  }
+}
+
+function explain(error: ApiError): string {
+  if (error.status !== 412) return error.message;
+  return `somebody else changed it since it was looked at: nothing of it was changed; run it again (${error.message})`;
+}

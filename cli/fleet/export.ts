@@ -1,0 +1,98 @@
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { stringify } from "yaml";
+import type { ApiClient, Json } from "../api-client.ts";
+import { UsageError } from "../usage-error.ts";
+import type { DocumentKind } from "./fleet.ts";
+import { SECRETS_FILE, TEMPLATE_ENDING } from "./load.ts";
+import { readDocument } from "./plan-documents.ts";
+
+/** At once, from a control plane that others use, too. */
+const REQUESTS_AT_ONCE = 8;
+
+/**
+ * Writes all of a fleet into a folder, as `loadFleet` reads it.
+ *
+ * @returns the files that were written, below the folder
+ * @throws UsageError where there is something in it already, unless that is to be overwritten
+ */
+export async function exportFleet(
+  api: ApiClient,
+  directory: string,
+  { overwrite }: { readonly overwrite: boolean },
+): Promise<string[]> {
+  if (!overwrite) requireEmpty(directory);
+  const files = new Map<string, string>();
+  for (const kind of ["template", "image", "profile"] as const) {
+    const names: string[] = (await api.list(`/${kind}s`)).map(({ name }) => name);
+    const documents = await inTurns(names, (name) =>
+      api.request("GET", `/${kind}s/${encodeURIComponent(name)}`),
+    );
+    for (const [i, present] of documents.entries()) {
+      const [file, text] = writeDocument(kind, names[i]!, readDocument(kind, present));
+      files.set(file, text);
+    }
+  }
+  for (const { id: _, name, ...settings } of (await api.list("/sites")) as Json[]) {
+    files.set(`sites/${name}.yaml`, stringify(withoutEmpty(settings)));
+    const machines: Json[] = await api.list(`/sites/${encodeURIComponent(name)}/machines`);
+    if (machines.length > 0) files.set(`machines/${name}.yaml`, writeMachines(machines));
+  }
+  const secrets: string[] = (await api.list("/secrets")).map(({ name }) => name);
+  if (secrets.length > 0) {
+    files.set(SECRETS_FILE, `# Their values are set by \`pxedge secret set NAME\`.\n${stringify(secrets)}`);
+  }
+  for (const [file, text] of files) {
+    mkdirSync(dirname(join(directory, file)), { recursive: true });
+    writeFileSync(join(directory, file), text);
+  }
+  return [...files.keys()].sort();
+}
+
+function requireEmpty(directory: string): void {
+  let entries: string[];
+  try {
+    entries = readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw new UsageError(`${directory} cannot be read: ${(error as Error).message}`);
+  }
+  if (entries.some((name) => !name.startsWith("."))) {
+    throw new UsageError(`${directory} is not empty: --overwrite replaces the files of this fleet in it`);
+  }
+}
+
+function writeDocument(
+  kind: DocumentKind,
+  name: string,
+  document: Record<string, unknown>,
+): [file: string, text: string] {
+  if (kind === "template") return [`templates/${name}${TEMPLATE_ENDING}`, document["text"] as string];
+  return [`${kind}s/${name}.yaml`, stringify(withoutEmpty(document), { lineWidth: 0 })];
+}
+
+function writeMachines(machines: readonly Json[]): string {
+  return stringify(
+    Object.fromEntries(machines.map(({ id: _, name, ...machine }) => [name, withoutEmpty(machine)])),
+    { lineWidth: 0 },
+  );
+}
+
+/** Members whose absence says as much as nothing in them. */
+const EMPTY_BY_DEFAULT = ["variables", "initrds", "answers", "origins", "attestation", "windows"];
+
+function withoutEmpty(document: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(document).filter(
+      ([name, value]) => !EMPTY_BY_DEFAULT.includes(name) || Object.keys(value as object).length > 0,
+    ),
+  );
+}
+
+async function inTurns<T>(names: readonly string[], read: (name: string) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let i = 0; i < names.length; i += REQUESTS_AT_ONCE) {
+    results.push(...(await Promise.all(names.slice(i, i + REQUESTS_AT_ONCE).map(read))));
+  }
+  return results;
+}
