@@ -1,6 +1,7 @@
 import { ApiError, type ApiClient } from "../api-client.ts";
+import { openFileSource } from "../image/byte-source.ts";
 import { showProgress, showStep } from "../terminal/progress.ts";
-import { uploadFile } from "../upload.ts";
+import { uploadSource } from "../upload.ts";
 import type { HashedImages } from "./image-files.ts";
 import type { Plan } from "./plan.ts";
 import type { SitePlan } from "./plan-site.ts";
@@ -74,14 +75,16 @@ async function uploadFiles(
 ): Promise<void> {
   for (const sha256 of missing) {
     const { file, image, path, sizeBytes } = fileOf.get(sha256)!;
+    const source = await openFileSource(file);
     const progress = showProgress(`uploading ${file}`, sizeBytes);
     try {
-      const target = { image: encodeURIComponent(image), path, file };
-      const uploaded = await uploadFile(api, target, (arrived) => progress.update(arrived));
+      const target = { image: encodeURIComponent(image), path, source };
+      const uploaded = await uploadSource(api, target, (arrived) => progress.update(arrived));
       if (uploaded.sha256 !== sha256)
         throw new Error(`${file} was changed while it was uploaded: run it again`);
     } finally {
       progress.end();
+      await source.close();
     }
   }
 }
