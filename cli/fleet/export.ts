@@ -33,8 +33,9 @@ export async function exportFleet(
       files.set(file, text);
     }
   }
-  for (const { id: _, name, ...settings } of (await api.list("/sites")) as Json[]) {
-    files.set(`sites/${name}.yaml`, stringify(withoutEmpty(settings)));
+  for (const site of await api.list("/sites")) {
+    const name: string = site.name;
+    files.set(`sites/${name}.yaml`, stringify(withoutEmpty(withoutNames(site))));
     const machines: Json[] = await api.list(`/sites/${encodeURIComponent(name)}/machines`);
     if (machines.length > 0) files.set(`machines/${name}.yaml`, writeMachines(machines));
   }
@@ -73,9 +74,15 @@ function writeDocument(
 
 function writeMachines(machines: readonly Json[]): string {
   return stringify(
-    Object.fromEntries(machines.map(({ id: _, name, ...machine }) => [name, withoutEmpty(machine)])),
+    Object.fromEntries(machines.map((machine) => [machine.name, withoutEmpty(withoutNames(machine))])),
     { lineWidth: 0 },
   );
+}
+
+/** What a file or a key says instead, or the control plane alone. */
+function withoutNames(document: Json): Record<string, unknown> {
+  const { id: _id, name: _name, ...members } = document;
+  return members;
 }
 
 /** Members whose absence says as much as nothing in them. */

@@ -28,7 +28,7 @@ export async function runPxedge(
     addFleetCommands(program);
     addMachineCommands(program);
     await program.parseAsync(args, { from: "user" });
-    return { ...written, code: Number(process.exitCode) };
+    return { ...written, code: process.exitCode };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     return {
