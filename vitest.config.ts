@@ -23,7 +23,14 @@ export default defineConfig({
         ],
         test: { name: "worker", include: ["test/worker/**/*.test.ts"], testTimeout: 20_000 },
       },
-      { test: { name: "relay", include: ["test/relay/**/*.test.ts"], testTimeout: 20_000 } },
+      {
+        test: {
+          name: "relay",
+          include: ["test/relay/**/*.test.ts"],
+          testTimeout: 20_000,
+          expect: { poll: { timeout: 10_000 } },
+        },
+      },
       {
         test: {
           name: "cli",

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 import { signImagePath } from "../../core/sign/image-path.ts";
 import type { BootEvent } from "../../core/relay-protocol/events.ts";
@@ -8,6 +8,7 @@ import { SITE, startFakeControlPlane, state } from "./control-plane/fixture.ts";
 import { WireClient } from "./dhcp/support/wire-client.ts";
 import { ask } from "./http/fixture.ts";
 import { configure, start, urlOf } from "./relay-fixture.ts";
+import { eventually } from "../support/eventually.ts";
 
 const HOUR_MS = 3_600_000;
 const TEN_YEARS_MS = 10 * 365 * 24 * HOUR_MS;
@@ -120,7 +121,7 @@ describe.each([
     const url = urlOf(relay);
     expect(await ask(url + (await imageUrl(600_000)))).toMatchObject({ status: 200, body: CONTENT });
     expect((await ask(url + (await imageUrl(-600_000)))).status).toBe(404);
-    await vi.waitFor(() => {
+    await eventually(() => {
       const posts = plane.requests.filter(({ url }) => url === "/relay/v1/events");
       const events = posts.flatMap(({ body }) => JSON.parse(body) as BootEvent[]);
       expect(events.length).toBeGreaterThan(0);

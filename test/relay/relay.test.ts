@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pino from "pino";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 import { encode } from "../../core/dhcp-packet/index.ts";
 import { createBootFileAvailability } from "../../relay/boot-file-availability.ts";
@@ -17,6 +17,7 @@ import { renew } from "./dhcp/support/client-packets.ts";
 import { ask } from "./http/fixture.ts";
 import { machine, SITE, startFakeControlPlane, state } from "./control-plane/fixture.ts";
 import { configure, freePort, start, startFakeSite, urlOf } from "./relay-fixture.ts";
+import { eventually } from "../support/eventually.ts";
 
 describe("a relay", () => {
   test("serves, reports what it served, and stops so that it can start again", async () => {
@@ -31,7 +32,7 @@ describe("a relay", () => {
     }
     // What the first run could not deliver any more, the second has.
     const relay = await start(config);
-    await vi.waitFor(() => {
+    await eventually(() => {
       const posts = plane.requests.filter(({ url }) => url === "/relay/v1/events");
       expect(posts.map(({ body }) => body).join("")).toContain("/boot/52-54-00-00-00-01/script.ipxe");
     });
@@ -203,7 +204,7 @@ describe("which boot files are there", () => {
     expect(files.available("ipxe.efi")).toBe(false);
     await writeFile(join(dir, "ipxe.efi"), "x");
     now += 10_000;
-    await vi.waitFor(() => {
+    await eventually(() => {
       now += 10_000;
       expect(files.available("ipxe.efi")).toBe(true);
     });

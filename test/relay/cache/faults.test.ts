@@ -2,10 +2,11 @@ import { once } from "node:events";
 import { chmod, readdir, readFile, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { addFile, MIB, patterned, send, sha256 } from "./fake-origin.ts";
 import { download, makeStateDir, startCache, startFakeOrigin } from "./fixture.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** What a request brings until its end, or its cut. */
 async function receive(url: string): Promise<{ status: number; bytes: Buffer; isCut: boolean }> {
@@ -237,7 +238,7 @@ describe("what is on the disk", () => {
     const second = await startCache({ origin, stateDir });
     expect((await download(await second.sign("linux"))).body.equals(bytes)).toBe(true);
     expect(origin.requests).toEqual([{ path: "linux", range: `bytes=${MIB}-${4 * MIB - 1}` }]);
-    await vi.waitFor(async () => expect(await objects(stateDir)).toEqual([sha256(bytes)]));
+    await eventually(async () => expect(await objects(stateDir)).toEqual([sha256(bytes)]));
   });
 
   test("a rotten byte of a whole object is found at its first use after a restart", async () => {
@@ -246,7 +247,7 @@ describe("what is on the disk", () => {
     const bytes = addFile(origin, "linux", patterned(3 * MIB));
     const first = await startCache({ origin, stateDir });
     await download(await first.sign("linux"));
-    await vi.waitFor(async () => expect(await objects(stateDir)).toEqual([sha256(bytes)]));
+    await eventually(async () => expect(await objects(stateDir)).toEqual([sha256(bytes)]));
     await first.cache.stop();
     const file = join(stateDir, "cache/objects", sha256(bytes));
     const rotten = await readFile(file);
@@ -263,7 +264,7 @@ describe("what is on the disk", () => {
     const bytes = addFile(relay.origin, "linux", patterned(3 * MIB));
     const url = await relay.sign("linux");
     await download(url);
-    await vi.waitFor(async () => expect(await objects(relay.stateDir)).toEqual([sha256(bytes)]));
+    await eventually(async () => expect(await objects(relay.stateDir)).toEqual([sha256(bytes)]));
     await truncate(join(relay.stateDir, "cache/objects", sha256(bytes)), MIB / 2);
     expect((await download(url)).body.equals(bytes)).toBe(true);
     expect(relay.events).toContainEqual(expect.objectContaining({ name: "uncached" }));
@@ -276,7 +277,7 @@ describe("what is on the disk", () => {
     const relay = await startCache({ origin, stateDir, maxBytes: 5 * MIB });
     const get = async (name: string) => download(await relay.sign(name));
     for (const name of ["a", "b", "a", "c"]) await get(name);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await objects(stateDir)).sort()).toEqual([sha256(files[0]!), sha256(files[2]!)].sort()),
     );
     expect(relay.cache.stats()).toMatchObject({ evictions: 1, bytes: 4 * MIB });
@@ -288,7 +289,7 @@ describe("what is on the disk", () => {
     const reader = again.cache.open({ image: "i", revision: "r", path: "c", ...again.origin.manifest["c"]! });
     await reader.read(Buffer.alloc(10), 0, 9);
     await download(await again.sign("d"));
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await objects(stateDir)).sort()).toEqual([sha256(files[2]!), sha256(files[3]!)].sort()),
     );
     reader.close();

@@ -2,10 +2,11 @@ import { request as httpRequest } from "node:http";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { addFile, MIB, patterned, sha256 } from "./fake-origin.ts";
 import { download, startCache } from "./fixture.ts";
+import { eventually } from "../../support/eventually.ts";
 
 describe("one object, many who ask", () => {
   test("cold requests make one origin transfer, and all get the bytes", async () => {
@@ -20,7 +21,7 @@ describe("one object, many who ask", () => {
     expect(relay.origin.sentBytes).toBe(bytes.length);
     expect(relay.origin.requests).toEqual([{ path: "linux", range: undefined }]);
     expect(relay.cache.stats()).toMatchObject({ originBytes: bytes.length, objects: 1, bytes: bytes.length });
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(relay.events).toMatchObject([
         { mac: null, stage: "http", name: "cached", detail: { path: "linux", bytes: bytes.length } },
       ]),
@@ -44,7 +45,7 @@ describe("one object, many who ask", () => {
     };
     const url = await relay.sign("initrd");
     const whole = download(url);
-    await vi.waitFor(() => expect(relay.origin.requests).toHaveLength(1));
+    await eventually(() => expect(relay.origin.requests).toHaveLength(1));
     const part = await download(url, { range: "bytes=1000-1500000" });
     expect(part.status).toBe(206);
     expect(part.body.equals(bytes.subarray(1000, 1_500_001))).toBe(true);
@@ -59,7 +60,7 @@ describe("one object, many who ask", () => {
     relay.origin.rate = 8 * MIB;
     const url = await relay.sign("big.iso");
     const whole = download(url);
-    await vi.waitFor(() => expect(relay.origin.sentBytes).toBeGreaterThan(MIB));
+    await eventually(() => expect(relay.origin.sentBytes).toBeGreaterThan(MIB));
     const tail = await download(url, { range: `bytes=${39 * MIB}-` });
     expect(tail.body.equals(bytes.subarray(39 * MIB))).toBe(true);
     expect(relay.origin.sentBytes).toBeLessThan(20 * MIB);

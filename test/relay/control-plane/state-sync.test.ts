@@ -13,6 +13,7 @@ import {
   type StateSyncOptions,
 } from "../../../relay/control-plane/state-sync.ts";
 import { machine, makeFolder, SITE, state } from "./fixture.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const SILENT = pino({ level: "silent" });
 const AWAY: Outcome<RelayState> = { kind: "unreachable", reason: "no route to host" };
@@ -124,7 +125,7 @@ describe("keeping up", () => {
     for (const old of ["5", "4", "", "nonsense", "-1", "99999999999999999999"]) sync.noteRevision(old);
     revision = 8;
     for (const hint of ["6", "7", "8", "7"]) sync.noteRevision(hint);
-    await vi.waitFor(() => expect(sync.current()!.revision).toBe(8));
+    await eventually(() => expect(sync.current()!.revision).toBe(8));
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(client.asked).toEqual([undefined, 5]);
   });

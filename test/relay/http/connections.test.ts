@@ -4,10 +4,11 @@ import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 import type { HttpServerLimits } from "../../../relay/http/server.ts";
 import { ask, converse, deadOrigin, startRelayHttp } from "./fixture.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const LIMITS: HttpServerLimits = {
   connections: { total: 20, perClient: 12 },
@@ -54,7 +55,7 @@ describe("connections", () => {
     // Room again.
     first[0]!.socket.destroy();
     second[0]!.socket.destroy();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const again = await open(relay.port, "127.0.0.3");
       again.socket.write(STAGE_ONE);
       await once(again.socket, "close");
@@ -68,7 +69,7 @@ describe("connections", () => {
       Array.from({ length: 8 }, async () => {
         const connection = await open(relay.port);
         connection.socket.write("GET /boot.ipxe HTTP/1.1\r\nHost: r\r\n\r\n");
-        await vi.waitFor(() => expect(connection.text()).toContain("#!ipxe"));
+        await eventually(() => expect(connection.text()).toContain("#!ipxe"));
         return connection;
       }),
     );
@@ -166,18 +167,16 @@ describe("slow clients", () => {
     lazy.on("error", () => undefined);
     lazy.write("GET /f/large.efi HTTP/1.1\r\nHost: r\r\n\r\n");
     lazy.pause();
-    await vi.waitFor(
-      () =>
-        expect(relay.events).toContainEqual(
-          expect.objectContaining({
-            name: "failed",
-            detail: expect.objectContaining({
-              path: "/f/large.efi",
-              reason: expect.stringContaining("left"),
-            }),
+    await eventually(() =>
+      expect(relay.events).toContainEqual(
+        expect.objectContaining({
+          name: "failed",
+          detail: expect.objectContaining({
+            path: "/f/large.efi",
+            reason: expect.stringContaining("left"),
           }),
-        ),
-      { timeout: 10_000 },
+        }),
+      ),
     );
     const { reason } = relay.events.find(({ name }) => name === "failed")!.detail;
     const sent = Number(/after (\d+) bytes/.exec(String(reason))![1]);

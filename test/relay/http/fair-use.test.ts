@@ -2,11 +2,12 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 import { Gate } from "../../../relay/http/gate.ts";
 import { createPacer } from "../../../relay/http/pacer.ts";
 import { ask, deadOrigin, startFakeControlPlane, startRelayHttp } from "./fixture.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const MIB = 2 ** 20;
 
@@ -47,13 +48,13 @@ describe("requests at a time", () => {
     );
     const image = `${relay.url}/i/debian/rev/linux?exp=1&kid=2&sig=3`;
     const waiting = [ask(image), ask(image)];
-    await vi.waitFor(() => expect(held).toHaveLength(2));
+    await eventually(() => expect(held).toHaveLength(2));
     const refused = await ask(image);
     expect(refused).toMatchObject({ status: 503, body: "too many requests at a time; try again\n" });
     expect(Number(refused.headers["retry-after"])).toBeGreaterThanOrEqual(1);
     expect((await ask(`${relay.url}/boot.ipxe`)).status).toBe(200);
     expect((await ask(`${relay.url}/boot/52-54-00-00-00-01/script.ipxe`)).status).toBe(200);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(relay.events).toContainEqual(
         expect.objectContaining({
           name: "failed",
@@ -65,7 +66,7 @@ describe("requests at a time", () => {
     for (const proceed of held.splice(0)) proceed();
     for (const { status } of await Promise.all(waiting)) expect(status).toBe(404);
     const next = ask(image);
-    await vi.waitFor(() => expect(held).toHaveLength(1));
+    await eventually(() => expect(held).toHaveLength(1));
     held[0]!();
     expect((await next).status).toBe(404);
   });
@@ -89,10 +90,10 @@ describe("requests at a time", () => {
     const image = `${relay.url}/i/debian/rev/linux?exp=1&kid=2&sig=3`;
     const leaving = httpRequest(image, { agent: false }).on("error", () => undefined);
     leaving.end();
-    await vi.waitFor(() => expect(resolving).toBe(1));
+    await eventually(() => expect(resolving).toBe(1));
     expect((await ask(image)).status).toBe(503);
     leaving.destroy();
-    await vi.waitFor(() => expect(gate.enter("image", "127.0.0.1")).toBeDefined());
+    await eventually(() => expect(gate.enter("image", "127.0.0.1")).toBeDefined());
   });
 });
 

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { ask, CAPABILITY, CLIENT_MAC, CREDENTIAL, startFakeControlPlane, startRelayHttp } from "./fixture.ts";
+import { eventually } from "../../support/eventually.ts";
 
 describe("what goes to the control plane", () => {
   test("the path and query byte for byte, with the credential and what was observed", async () => {
@@ -213,7 +214,7 @@ describe("what comes back", () => {
     await once(response, "data");
     response.destroy();
     await aborted.promise;
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(relay.events).toMatchObject([{ name: "failed", mac: CLIENT_MAC, detail: { path: "/a/…/big" } }]),
     );
   });
@@ -225,7 +226,7 @@ describe("what comes back", () => {
     });
     const relay = await startRelayHttp(url, { holdMs: { answers: 10_000, callbacks: 500 } });
     expect((await ask(`${relay.url}/a/capability/big`)).status).toBe(503);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(relay.events).toMatchObject([
         { name: "failed", detail: { reason: expect.stringContaining("more than 8388608 bytes") } },
       ]),
@@ -245,7 +246,7 @@ describe("when the control plane does not answer", () => {
       expect(answer.status).toBe(503);
       expect(answer.headers).not.toHaveProperty("www-authenticate");
       expect(answer.headers).not.toHaveProperty("retry-after");
-      await vi.waitFor(() =>
+      await eventually(() =>
         expect(relay.events).toMatchObject([{ detail: { reason: expect.stringContaining("relay join") } }]),
       );
     },
@@ -269,7 +270,7 @@ describe("events and logs", () => {
     const url = await startFakeControlPlane((_request, response) => void response.end("0123456789"));
     const relay = await startRelayHttp(url);
     await ask(`${relay.url}/boot/52-54-00-00-00-01/script.ipxe?uuid=1`);
-    await vi.waitFor(() => expect(relay.events).toHaveLength(1));
+    await eventually(() => expect(relay.events).toHaveLength(1));
     expect(relay.events[0]).toEqual({
       mac: CLIENT_MAC,
       stage: "http",
@@ -300,7 +301,7 @@ describe("events and logs", () => {
       `/s/${secret}/boot.ipxe`,
     ];
     for (const target of targets) await ask(relay.url + target);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(relay.logLines.filter((line) => line.includes('"msg":"http"'))).toHaveLength(8),
     );
     expect(relay.events.length).toBeGreaterThan(4);
@@ -313,7 +314,7 @@ describe("events and logs", () => {
       await startFakeControlPlane((_request, response) => void response.end()),
     );
     for (let i = 0; i < 50; i++) expect((await ask(`${relay.url}/wp-login.php`)).status).toBe(404);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(relay.logLines.filter((line) => line.includes('"msg":"http"'))).toHaveLength(50),
     );
     expect(relay.events).toHaveLength(5);

@@ -3,11 +3,12 @@ import { readdir, readFile } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 import { Gate } from "../../../relay/http/gate.ts";
 import { startWan } from "../../support/wan/wan.ts";
 import { ask, CAPABILITY, CLIENT_MAC, deadOrigin, startFakeControlPlane, startRelayHttp } from "./fixture.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const ANSWER = `/a/${CAPABILITY}/preseed.cfg`;
 const CALLBACK = `/e/${CAPABILITY}`;
@@ -90,7 +91,7 @@ describe("an installer's answer", () => {
     const answer = await ask(relay.url + ANSWER);
     expect(answer.status).toBe(503);
     expect(answer.headers["retry-after"]).toBe("5");
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(relay.events).toMatchObject([
         {
           name: "failed",
@@ -115,9 +116,9 @@ describe("an installer's answer", () => {
     const relay = await startRelayHttp(await startFakeControlPlane(plane.handle), { holdMs: LONG_HOLD });
     const request = httpRequest(relay.url + ANSWER, { agent: false }).end();
     request.on("error", () => undefined);
-    await vi.waitFor(() => expect(plane.requests).toHaveLength(1));
+    await eventually(() => expect(plane.requests).toHaveLength(1));
     request.destroy();
-    await vi.waitFor(() => expect(relay.events).toMatchObject([{ name: "failed" }]), { timeout: 5000 });
+    await eventually(() => expect(relay.events).toMatchObject([{ name: "failed" }]));
     expect(plane.requests.length).toBeLessThan(3);
   });
 
@@ -130,7 +131,7 @@ describe("an installer's answer", () => {
     expect(
       answers.filter(({ status, headers }) => status === 503 && headers["retry-after"] === "5"),
     ).toHaveLength(260);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(
         relay.logLines.filter((line) => line.includes("too many requests are held")).length,
       ).toBeGreaterThan(3),
@@ -228,9 +229,7 @@ describe("a callback", () => {
     request.end("done");
     await sleep(100);
     request.destroy();
-    await vi.waitFor(() => expect(relay.callbacks).toMatchObject([{ name: "installed", message: "done" }]), {
-      timeout: 5000,
-    });
+    await eventually(() => expect(relay.callbacks).toMatchObject([{ name: "installed", message: "done" }]));
   });
 
   test("one that cannot be kept is not acknowledged", async () => {

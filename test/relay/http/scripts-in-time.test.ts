@@ -3,7 +3,7 @@ import { readdir, readFile, rm, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 import { formatBase64Url } from "../../../core/bytes.ts";
 import { renderIpxe } from "../../../core/render/scripts/ipxe.ts";
@@ -18,6 +18,7 @@ import {
   startFakeControlPlane,
   startRelayHttp,
 } from "./fixture.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const PATH = `/boot/${CLIENT_MAC}/script.ipxe`;
 const LOCAL = renderIpxe({ kind: "local" });
@@ -92,7 +93,7 @@ describe("while the control plane answers", () => {
     plane.status = status;
     const relay = await startRelayHttp(await startFakeControlPlane(plane.handle), { decisionMs: 3000 });
     const answer = ask(relay.url + PATH);
-    await vi.waitFor(() => expect(plane.serves).toBe(1));
+    await eventually(() => expect(plane.serves).toBe(1));
     plane.status = 200;
     expect(await answer).toMatchObject({ status: 200, body: LOCAL });
   });
@@ -115,7 +116,7 @@ describe("without an answer in time", () => {
           : "the control plane does not answer";
       expect(answer.body).toMatch(new RegExp(`^#!ipxe\necho pxedge: ${why}\n`));
       expect(answer.body).toMatch(/script\.ipxe\?.*&waited=(?:2[89]|3[0-9])/);
-      await vi.waitFor(() => expect(relay.events).toHaveLength(2));
+      await eventually(() => expect(relay.events).toHaveLength(2));
       expect(relay.events).toMatchObject([
         { stage: "decision", name: "served", detail: { kind: "retry", dialect: "ipxe", by: "relay" } },
         { stage: "http", name: "failed", mac: CLIENT_MAC },
@@ -309,7 +310,7 @@ describe("an answer that comes too late", () => {
     [plane.script, plane.repeatable, plane.delayMs] = [INSTALL, undefined, 1400];
     // Nothing else is heard of the control plane, so this boots the disk: no harm, and no install.
     expect((await ask(relay.url + PATH)).body).toBe(LOCAL);
-    await vi.waitFor(async () => expect((await wan.counts()).exchanges).toBe(2));
+    await eventually(async () => expect((await wan.counts()).exchanges).toBe(2));
     await sleep(900);
     await wan.set({ state: "refused" });
     // Given once, to whom it was decided for.

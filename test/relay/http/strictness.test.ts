@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 
 import {
   ask,
@@ -9,6 +9,7 @@ import {
   startRelayHttp,
   type RelayUnderTest,
 } from "./fixture.ts";
+import { eventually } from "../../support/eventually.ts";
 
 let relay: RelayUnderTest;
 let reached: string[];
@@ -88,7 +89,7 @@ describe("requests that two parsers may read differently", () => {
     for (const bytes of ["GET /bo", "POST /e/c/log HTTP/1.1\r\nHost: r\r\nContent-Length: 9\r\n\r\nab"]) {
       const socket = connect(relay.port, "127.0.0.1");
       socket.write(bytes);
-      await vi.waitFor(() => expect(socket.bytesWritten).toBe(bytes.length));
+      await eventually(() => expect(socket.bytesWritten).toBe(bytes.length));
       socket.resetAndDestroy();
     }
     expect((await ask(`${relay.url}/boot/x/script.ipxe`)).status).toBe(200);

@@ -14,6 +14,7 @@ import {
   type Journal,
   type JournalOptions,
 } from "../../../relay/journal/journal.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const DELIVERED: Delivery = { kind: "delivered", rejected: [] };
 const AWAY: Delivery = { kind: "later", reason: "no route to host" };
@@ -63,7 +64,7 @@ describe("delivery", () => {
       now: () => Date.UTC(2026, 10, 21, 7),
     });
     journal.sink(sent(1));
-    await vi.waitFor(() => expect(plane.taken).toHaveLength(1));
+    await eventually(() => expect(plane.taken).toHaveLength(1));
     expect(plane.taken[0]).toEqual({
       ...sent(1),
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
@@ -86,10 +87,10 @@ describe("delivery", () => {
     plane.answer = () => AWAY;
     const journal = start({ file: join(await makeFolder(), "journal.db"), deliver: plane.deliver });
     journal.sink(sent(1));
-    await vi.waitFor(() => expect(plane.posts.length).toBeGreaterThan(2));
+    await eventually(() => expect(plane.posts.length).toBeGreaterThan(2));
     journal.sink(sent(2));
     plane.answer = () => DELIVERED;
-    await vi.waitFor(() => expect(numbers(plane.taken)).toEqual([1, 2]));
+    await eventually(() => expect(numbers(plane.taken)).toEqual([1, 2]));
   });
 
   test("an answer that was lost brings the same ids again", async () => {
@@ -101,7 +102,7 @@ describe("delivery", () => {
     };
     const journal = start({ file: join(await makeFolder(), "journal.db"), deliver: plane.deliver });
     journal.sink(sent(1));
-    await vi.waitFor(() => expect(plane.taken).toHaveLength(1));
+    await eventually(() => expect(plane.taken).toHaveLength(1));
     expect(seen).toEqual([seen[0], seen[0]]);
   });
 
@@ -152,7 +153,7 @@ describe("the disk", () => {
 
     plane.answer = () => DELIVERED;
     start({ file, deliver: plane.deliver });
-    await vi.waitFor(() => expect(numbers(plane.taken)).toEqual([1, 2]));
+    await eventually(() => expect(numbers(plane.taken)).toEqual([1, 2]));
   });
 
   test("what was delivered is not delivered again after a restart", async () => {
@@ -233,7 +234,7 @@ describe("callbacks", () => {
     expect(journal.hasCallbacks()).toBe(true);
     journal.sink(sent(3));
     plane.answer = () => DELIVERED;
-    await vi.waitFor(() => expect(plane.taken).toHaveLength(3));
+    await eventually(() => expect(plane.taken).toHaveLength(3));
     expect(plane.taken[1]).toEqual({
       id: "callback-2",
       at: "2026-11-21T07:00:00.000Z",
@@ -243,7 +244,7 @@ describe("callbacks", () => {
       capabilityHash: "ab".repeat(32),
       detail: { message: "n=2" },
     });
-    await vi.waitFor(() => expect(journal.hasCallbacks()).toBe(false));
+    await eventually(() => expect(journal.hasCallbacks()).toBe(false));
   });
 
   test("one that cannot be written is not acknowledged, and not delivered later", async () => {
@@ -258,7 +259,7 @@ describe("callbacks", () => {
     other.exec("ROLLBACK");
     other.close();
     await journal.recordCallback(callback(2));
-    await vi.waitFor(() => expect(plane.taken.map(({ id }) => id)).toEqual(["callback-2"]));
+    await eventually(() => expect(plane.taken.map(({ id }) => id)).toEqual(["callback-2"]));
   });
 
   test("one that comes while the relay stops is not acknowledged", async () => {

@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { ask, deadOrigin, startFakeControlPlane, startRelayHttp } from "../http/fixture.ts";
 import { send, startMirrored, type Handle } from "./fixture.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** Answers 304 to who has the tag `"v1"`. */
 const sendTagged: Handle = (request, response) => {
@@ -192,7 +193,7 @@ describe("when the origin fails (section 4.2.4, RFC 5861)", () => {
       response.write("some", () => setTimeout(() => response.destroy(), 200));
     };
     await expect(get("/a")).rejects.toThrow("aborted");
-    await vi.waitFor(async () => expect(await readdir(join(relay.lastGoodDir, "mirror/bodies"))).toEqual([]));
+    await eventually(async () => expect(await readdir(join(relay.lastGoodDir, "mirror/bodies"))).toEqual([]));
     origin.handle = send({ "cache-control": "max-age=60" });
     expect((await get("/a")).body).toBe("content");
   });
@@ -283,7 +284,7 @@ describe("the disk", () => {
   test("what is kept survives a restart", async () => {
     const first = await startMirrored(send({ "cache-control": "max-age=60" }));
     await first.get("/a");
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await readdir(join(first.relay.lastGoodDir, "mirror/bodies"))).toHaveLength(1),
     );
     const second = await startRelayHttp(await deadOrigin(), {
@@ -315,7 +316,7 @@ describe("the disk", () => {
     expect(origin.asked).toHaveLength(13);
     // Without a length, it is known after the first time only.
     expect((await get("/huge")).status).toBe(502);
-    await vi.waitFor(async () => expect((await get("/huge")).body).toHaveLength(300_000));
+    await eventually(async () => expect((await get("/huge")).body).toHaveLength(300_000));
   });
 });
 

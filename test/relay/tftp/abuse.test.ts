@@ -1,10 +1,11 @@
 import { symlink, writeFile } from "node:fs/promises";
 import { createSocket } from "node:dgram";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { encode } from "../../../core/tftp-packet/index.ts";
 import { fetchFile, rrq } from "./client.ts";
 import { pattern, startRig } from "./rig.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const FILE = pattern(5_000);
 
@@ -68,7 +69,7 @@ describe("amplification is bounded", () => {
       let bytes = 0;
       victim.on("message", (datagram) => (bytes += datagram.length));
       victim.send(encode(request), rig.port, "127.0.0.1");
-      await vi.waitFor(() => expect(bytes).toBeGreaterThan(0));
+      await eventually(() => expect(bytes).toBeGreaterThan(0));
       await rig.idle();
       await new Promise((resolve) => setTimeout(resolve, 200));
       victim.close();
@@ -95,7 +96,7 @@ describe("amplification is bounded", () => {
       const rig = await startRig({ files: { "a.efi": FILE }, limits });
       const clients = await Promise.all(Array.from({ length: 40 }, () => rig.client()));
       for (const client of clients) client.send(rrq("a.efi"), rig.port);
-      await vi.waitFor(() => expect(rig.server.stats()).toMatchObject({ active: 4, limited: 36 }));
+      await eventually(() => expect(rig.server.stats()).toMatchObject({ active: 4, limited: 36 }));
     });
 
     test("than four transfers, if each replaces the one before it", async () => {

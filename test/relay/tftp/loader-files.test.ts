@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 
 import type { BootEventInput } from "../../../core/relay-protocol/events.ts";
 import { RELAY_HEADER } from "../../../core/relay-protocol/headers.ts";
@@ -12,6 +12,7 @@ import { responseContent } from "../../../relay/tftp/response-content.ts";
 import { CLIENT_MAC, deadOrigin, startFakeControlPlane, startRelayHttp } from "../http/fixture.ts";
 import { fetchFile, rrq } from "./client.ts";
 import { pattern, startRig, type Rig } from "./rig.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const GRANT = "t/t85s00.k1.xzAB-cdEfGhIjKlMnOpQrw/debian-12/9f86d081884c7d659a2feaa0c55ad015";
 
@@ -223,7 +224,7 @@ describe("image files by signed path", () => {
     const { from } = await client.expect("data");
     client.send({ kind: "error", code: 0, message: "enough" }, from.port);
     await rig.idle();
-    await vi.waitFor(() => expect(isCut).toBe(true), { timeout: 5_000 });
+    await eventually(() => expect(isCut).toBe(true));
   });
 
   test.each([

@@ -1,11 +1,12 @@
 import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { expect, onTestFinished, vi } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { BootEventInput } from "../../../core/relay-protocol/events.ts";
 import type { TftpLimits } from "../../../relay/tftp/limits.ts";
 import { createTftpServer, type TftpServer, type TftpServerOptions } from "../../../relay/tftp/server.ts";
 import { openClient, type Client } from "./client.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** Impatient, so that tests of silence are short. */
 const LIMITS: Partial<TftpLimits> = { resendIntervalMs: 60, maxResends: 4 };
@@ -82,7 +83,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       onTestFinished(() => client.close());
       return client;
     },
-    idle: () => vi.waitFor(() => expect(server.stats().active).toBe(0), { timeout: 5_000, interval: 5 }),
+    idle: () => eventually(() => expect(server.stats().active).toBe(0)),
   };
 }
 
