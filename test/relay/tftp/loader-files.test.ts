@@ -92,6 +92,12 @@ describe("PXELINUX", () => {
     expect(asked[0]!.target).toBe("/boot/52-54-00-00-00-01/pxelinux.cfg?item=a&menu=b");
   });
 
+  test("T44 netascii converts what is made here, too", async () => {
+    const { rig } = await startRelay(answers("DEFAULT local\n"));
+    const got = await fetchFile(await rig.client(), rig.port, rrq("pxelinux.cfg/default", {}, "netascii"));
+    expect(Buffer.from(got).toString()).toBe("DEFAULT local\r\n");
+  });
+
   test("a file of that name in the folder is not served; one beside it is", async () => {
     const files = { "pxelinux.cfg/default": "UI menu.c32", "pxelinux.cfg/extra.cfg": "extra" };
     const { rig } = await startRelay(answers("DEFAULT local\n"), { files });
