@@ -14,6 +14,16 @@ const BOOT_FILES = "/usr/lib/ipxe";
 const TEMPLATE = fileURLToPath(new URL("../../templates/preseed/debian-12.mustache", import.meta.url));
 const MIRROR_PORT = 8099;
 
+/** What must arrive as it was sent: through the installer's debconf, and as a word of its shell. */
+const AWKWARD = `Zoë's "50 %" & $HOME \`id\` #1 \\o/ <日本>`;
+/** Has the installer send it back, before anything else. */
+const ECHO_TEXT = `d-i pxedge/awkward string {{awkward}}
+d-i preseed/early_command string {{#shell}} \\
+  wget -q -O /dev/null --post-data={{awkward}} {{urls.events}}progress; \\
+  debconf-get pxedge/awkward > /tmp/awkward; \\
+  wget -q -O /dev/null --post-file=/tmp/awkward {{urls.events}}log; \\
+`;
+
 const missing = missingNeed({
   root: true,
   programs: [
@@ -37,7 +47,12 @@ describe.skipIf(missing !== undefined)(
       lab = await createLab();
       site = await startSite(lab, { directory: join(directory, "site"), tftpRoot: BOOT_FILES });
       mirror = await startRecorder(lab, { port: MIRROR_PORT });
-      await site.api.request("PUT", "/templates/preseed-debian-12", { text: readFileSync(TEMPLATE, "utf8") });
+      const template = readFileSync(TEMPLATE, "utf8");
+      const text = template
+        .replace("\nvariables:\n", '\nvariables:\n  awkward: { type: string, default: "" }\n')
+        .replace("d-i preseed/early_command string {{#shell}} \\\n", () => ECHO_TEXT);
+      if (!text.includes("pxedge/awkward")) throw new Error("the template has no early_command to extend");
+      await site.api.request("PUT", "/templates/preseed-debian-12", { text });
       await addImage(site.api, "debian-12", {
         linux: `${INSTALLER}/linux`,
         "initrd.gz": `${INSTALLER}/initrd.gz`,
@@ -52,7 +67,7 @@ describe.skipIf(missing !== undefined)(
           // Text, so that a question would show on the console.
           "interface=auto DEBIAN_FRONTEND=text console=ttyS0 --- console=ttyS0",
         answers: { "preseed.cfg": { template: "preseed-debian-12" } },
-        variables: { mirrorHost: `${lab.lanAddress}:${MIRROR_PORT}` },
+        variables: { mirrorHost: `${lab.lanAddress}:${MIRROR_PORT}`, awkward: AWKWARD },
       });
     });
     afterAll(async () => {
@@ -86,6 +101,10 @@ describe.skipIf(missing !== undefined)(
           // The installer itself says what it is called.
           const started = await site.waitForEvent(name, "callback", "started", 180_000);
           expect(started.detail).toEqual({ state: "installing", message: name });
+          const asWord = await site.waitForEvent(name, "callback", "progress", 60_000);
+          expect(asWord.detail["message"]).toBe(AWKWARD);
+          const throughDebconf = await site.waitForEvent(name, "callback", "log", 60_000);
+          expect(throughDebconf.detail["message"]).toBe(`${AWKWARD}\n`);
           // Unanswered: what the console shows is what came before.
           await mirror.waitForRequest(new RegExp(`^${mirrorDirectory}/dists/\\w+/Release$`), 180_000);
           expect(machine.consoleText()).not.toMatch(/Prompt:|!! ERROR/);
