@@ -75,7 +75,7 @@ function writeFleet(disk: string): void {
       join(fleet, `profiles/p${i}.yaml`),
       `mode: chain\nurl: http://boot${i}.example.org/menu.ipxe\n`,
     );
-    const text = `---\nkind: shell\ndescription: ${i}\n---\necho {{machine.name}}\n`;
+    const text = `---\nkind: shell\ndescription: of the benchmark, ${i}\n---\necho {{machine.name}}\n`;
     writeFileSync(join(fleet, `templates/t${i}.mustache`), text);
   }
   const rows = Array.from({ length: machines }, (_, i) => {
