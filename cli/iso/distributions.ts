@@ -70,7 +70,8 @@ function recogniseUbuntu(files: Listing): Distribution | undefined {
     kernel,
     initrds: [initrd],
     needs: { kind: "image", name: "ubuntu.iso" },
-    args: 'ip=dhcp url={{urls.tree}}ubuntu.iso autoinstall "ds=nocloud-net;s={{urls.answers}}"',
+    // Without quotes: cloud-init does not look inside them.
+    args: "ip=dhcp url={{urls.tree}}ubuntu.iso autoinstall ds=nocloud-net;s={{urls.answers}}",
     notes: ["The installer loads the whole ISO into memory: give machines 4 GiB more than the ISO's size."],
   };
 }
@@ -185,7 +186,7 @@ function recogniseProxmox(files: Listing): Distribution | undefined {
     args: "ramdisk_size=16777216 rw quiet splash=silent proxmox-start-auto-installer",
     notes: [
       "The installer looks for the ISO inside of its initrd, where it is put: machines need 4 GiB more than its size.",
-      "To install unattended prepare the ISO first, by `proxmox-auto-install-assistant prepare-iso --fetch-from http`.",
+      "To install unattended prepare the ISO first, by `proxmox-auto-install-assistant prepare-iso`: docs/templates/proxmox.md.",
     ],
   };
 }

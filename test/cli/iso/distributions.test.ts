@@ -28,6 +28,7 @@ test.each(Object.entries(MEDIA))("%s is known by its kernel and initrd", (system
   const found = recognise([...paths, "efi/boot/bootx64.efi", "boot/grub/grub.cfg", "md5sum.txt"])!;
   expect(found).toMatchObject({ system });
   for (const path of [found.kernel, ...found.initrds]) expect([...paths, "x"]).toContain(path);
+  expect(found.args, "cloud-init does not look inside of quotes").not.toContain('"');
   // What the arguments name in the image's tree is there, or is the image itself.
   const known = found.needs.kind === "image" ? [...paths, found.needs.name] : paths;
   for (const [, path] of found.args.matchAll(/urls\.tree\}\}([^ ]+)/g)) {
