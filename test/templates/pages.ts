@@ -4,6 +4,7 @@ import { parseInlineTemplate, type ParsedTemplate } from "../../core/render/pars
 import { TemplateError } from "../../core/render/problems.ts";
 import { renderTemplate } from "../../core/render/render.ts";
 import type { VariableDeclaration } from "../../core/render/variables.ts";
+import { featureRows } from "./features.ts";
 import { findTemplate } from "./library.ts";
 
 export const PAGES = new URL("../../docs/templates/", import.meta.url);
@@ -17,16 +18,23 @@ export function readPages(): { readonly file: string; readonly text: string }[] 
 
 /**
  * A page with its generated tables made anew: what stands between
- * `<!-- variables: kind/name -->` or `<!-- contexts -->` and `<!-- end -->`.
+ * `<!-- variables: kind/name -->`, `<!-- contexts -->` or `<!-- features -->` and `<!-- end -->`.
  */
 export function withTables(page: string): string {
   return page.replace(
-    /^<!-- (variables|contexts)(?:: (\S+))? -->\n[^]*?^<!-- end -->$/gm,
+    /^<!-- (variables|contexts|features)(?:: (\S+))? -->\n[^]*?^<!-- end -->$/gm,
     (_, table: string, path: string | undefined) => {
-      const rows = table === "contexts" ? contextTable() : variableTable(findTemplate(path!));
+      const rows = table === "variables" ? variableTable(findTemplate(path!)) : TABLES[table]!();
       return `<!-- ${table}${path === undefined ? "" : `: ${path}`} -->\n${rows.join("\n")}\n<!-- end -->`;
     },
   );
+}
+
+const TABLES: Readonly<Record<string, () => string[]>> = { contexts: contextTable, features: featureTable };
+
+function featureTable(): string[] {
+  const [header, ...rows] = featureRows();
+  return [row(...header!), `|${"---|".repeat(header!.length)}`, ...rows.map((cells) => row(...cells))];
 }
 
 function variableTable({ variables }: ParsedTemplate): string[] {
