@@ -10,5 +10,5 @@ sources=(/etc/apt/sources.list /etc/apt/sources.list.d/debian.sources)
 found=()
 for each in "${sources[@]}"; do [ -s "$each" ] && found+=("$each"); done
 # What the package depends on: installing it needs no network then.
-mmdebstrap --quiet --variant=essential --include=adduser,libstdc++6,libgcc-s1 bookworm "$file.new" "${found[@]}"
+mmdebstrap --quiet --format=tar --variant=essential --include=adduser,libstdc++6,libgcc-s1 bookworm "$file.new" "${found[@]}"
 mv "$file.new" "$file"
