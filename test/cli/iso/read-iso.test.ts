@@ -100,6 +100,8 @@ describe.skipIf(missing !== undefined)("an ISO image", () => {
   test("with Joliet only: its names", async () => {
     const options = [
       "-quiet",
+      // Not by the locale.
+      ...["-input-charset", "utf-8"],
       "-J",
       "-joliet-long",
       "-D",
