@@ -58,7 +58,7 @@ describe.skipIf(missing !== undefined)(
       rmSync(directory, { recursive: true, force: true });
     });
 
-    test.concurrent("BIOS: a disk over iSCSI, by the machine's own name and CHAP secret", async () => {
+    test("BIOS: a disk over iSCSI, by the machine's own name and CHAP secret", async () => {
       const mac = "52:54:00:e2:e0:71";
       const disk = join(directory, "san.img");
       writeFileSync(disk, buildBiosDiskImage("over iSCSI"));
@@ -91,7 +91,7 @@ describe.skipIf(missing !== undefined)(
     });
 
     for (const [index, firmware] of (["bios", "efi-x86_64"] as const).entries()) {
-      test.concurrent(`${firmware}: memtest86+, no Linux, with its own arguments`, async () => {
+      test(`${firmware}: memtest86+, no Linux, with its own arguments`, async () => {
         const mac = `52:54:00:e2:e0:7${index + 2}`;
         const name = `memtest-${firmware.replace("_", "-")}`;
         await site.addMachine(name, mac, { profile: `memtest-${firmware}` });
@@ -112,7 +112,7 @@ describe.skipIf(missing !== undefined)(
       });
     }
 
-    test.concurrent("UEFI: a loader of the disk that the firmware would not find", async () => {
+    test("UEFI: a loader of the disk that the firmware would not find", async () => {
       const mac = "52:54:00:e2:e0:74";
       const own = join(directory, "loader");
       const disk = join(directory, "loader.img");

@@ -105,7 +105,7 @@ describe.skipIf(lack !== undefined)(
         await peer?.close();
       });
 
-      test.concurrent.each([
+      test.each([
         ["efi-x86_64", "52:54:00:00:98:01", "snponly.efi"],
         ["efi-arm64", "52:54:00:00:98:02", "ipxe-arm64.efi"],
       ] as const)("P23 P24 P25 EDK2 %s boots by TFTP, then iPXE", async (firmware, mac, file) => {
@@ -174,7 +174,7 @@ describe.skipIf(lack !== undefined)(
         await site?.stop();
       });
 
-      test.concurrent.each([
+      test.each([
         ["efi-x86_64", "52:54:00:00:98:03", "snponly.efi"],
         ["efi-arm64", "52:54:00:00:98:04", "ipxe-arm64.efi"],
       ] as const)(

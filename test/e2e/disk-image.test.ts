@@ -100,7 +100,7 @@ describe.skipIf(missing !== undefined)(
       return { machine, disk };
     }
 
-    test.concurrent("from power-on to the login prompt of the image on the disk", async () => {
+    test("from power-on to the login prompt of the image on the disk", async () => {
       const startedAt = performance.now();
       const { machine, disk } = await installing("written", "52:54:00:f1:00:01", "ORDERED-1");
       try {
@@ -121,7 +121,7 @@ describe.skipIf(missing !== undefined)(
       }
     });
 
-    test.concurrent("of a disk that is not the one ordered not a byte changes, and it is said which it is", async () => {
+    test("of a disk that is not the one ordered not a byte changes, and it is said which it is", async () => {
       const { machine, disk } = await installing("guarded", "52:54:00:f1:00:02", "ANOTHER-2");
       const before = readFileSync(disk);
       try {

@@ -119,7 +119,7 @@ describe.skipIf(missing !== undefined)(
     }
 
     for (const firmware of ["bios", "efi-x86_64"] as const) {
-      test.concurrent(`${firmware}: installed once, then its disk boots`, async () => {
+      test(`${firmware}: installed once, then its disk boots`, async () => {
         const subject = await installing(`once-${firmware}`, firmware);
         try {
           await subject.machine.waitForConsole("LIVE-INSTALLER posted: installed", TO_INSTALLER_MS);
@@ -132,7 +132,7 @@ describe.skipIf(missing !== undefined)(
       });
     }
 
-    test.concurrent("every callback lost: a warning, not a second install", async () => {
+    test("every callback lost: a warning, not a second install", async () => {
       const subject = await installing("callbacks-lost", "bios", { callback: "none" });
       try {
         await subject.machine.waitForConsole("LIVE-INSTALLER restarting", TO_INSTALLER_MS);
@@ -144,7 +144,7 @@ describe.skipIf(missing !== undefined)(
       }
     });
 
-    test.concurrent("the power cut right after the commit: the machine is left to its disk", async () => {
+    test("the power cut right after the commit: the machine is left to its disk", async () => {
       const subject = await installing("power-cut", "bios", { holdSeconds: 600 });
       const { machine } = subject;
       try {
@@ -164,7 +164,6 @@ describe.skipIf(missing !== undefined)(
       }
     });
 
-    // Alone: the others need the relay.
     test("the relay killed between commit and callback: one install all the same", async () => {
       const subject = await installing("relay-killed", "bios", { holdSeconds: 5 });
       const { machine } = subject;

@@ -70,7 +70,7 @@ describe.skipIf(missing !== undefined)(
       rmSync(directory, { recursive: true, force: true });
     });
 
-    test.concurrent("BIOS: the menu is shown, and its default taken when the time is up", async () => {
+    test("BIOS: the menu is shown, and its default taken when the time is up", async () => {
       const mac = "52:54:00:e2:e0:51";
       await site.addMachine("menu", mac, { profile: "menu" });
       const machine = await startMachine(lab, { firmware: "bios", mac, directory: join(directory, "menu") });
@@ -91,7 +91,7 @@ describe.skipIf(missing !== undefined)(
       }
     });
 
-    test.concurrent("UEFI: a live system boots, each time, and wipes nothing", async () => {
+    test("UEFI: a live system boots, each time, and wipes nothing", async () => {
       const mac = "52:54:00:e2:e0:52";
       await site.addMachine("live", mac, { profile: "live" });
       const own = join(directory, "live");

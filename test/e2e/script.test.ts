@@ -58,7 +58,7 @@ describe.skipIf(missing !== undefined)(
       rmSync(directory, { recursive: true, force: true });
     });
 
-    test.concurrent("(d) arm64: EDK2 PXE → ipxe-arm64.efi → its own script", async () => {
+    test("(d) arm64: EDK2 PXE → ipxe-arm64.efi → its own script", async () => {
       const mac = "52:54:00:e2:e0:0d";
       await site.addMachine("arm1", mac);
       await site.arm("arm1", "secret");
@@ -82,7 +82,7 @@ describe.skipIf(missing !== undefined)(
       }
     });
 
-    test.concurrent("(e) an unknown machine boots its local disk and learns nothing", async () => {
+    test("(e) an unknown machine boots its local disk and learns nothing", async () => {
       await site.addMachine("known", "52:54:00:e2:e0:0e");
       await site.arm("known", "secret");
       const machine = await startMachine(lab, {
