@@ -1,4 +1,4 @@
-import { mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -14,6 +14,14 @@ async function makeStateDir(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "pxedge-mirror-"));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   return dir;
+}
+
+/** Leaves no room, whatever else is written or removed meanwhile. */
+async function fill(dir: string): Promise<void> {
+  const filling = async () => {
+    for (;;) await appendFile(join(dir, "other"), Buffer.alloc(64 * 1024));
+  };
+  await expect(filling()).rejects.toMatchObject({ code: "ENOSPC" });
 }
 
 test.skipIf(missing !== undefined)(
@@ -35,8 +43,7 @@ test.skipIf(missing !== undefined)(
     await get("/a");
     expect(origin.asked).toHaveLength(3);
 
-    const { bavail, bsize } = await statfs(dir);
-    await writeFile(join(dir, "other"), Buffer.alloc(Math.max(0, bavail * bsize - 4096)));
+    await fill(dir);
     const huge = "y".repeat(6 * MIB);
     origin.handle = send({ ...length, "content-length": String(huge.length) }, huge);
     for (let times = 0; times < 2; times++) expect((await get("/c")).body).toBe(huge);
