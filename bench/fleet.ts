@@ -8,12 +8,12 @@
  */
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { startControlPlane } from "../cli/dev/control-plane.ts";
+import { freePort } from "../test/support/lab/free-port.ts";
 
 const PXEDGE = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 const PROFILES = 20;
@@ -90,13 +90,4 @@ function writeFleet(disk: string): void {
   });
   const heading = format === "csv" ? ["name,macs,address,profile,labels.rack,variables.disk"] : [];
   writeFileSync(join(fleet, `machines/big.${format}`), [...heading, ...rows, ""].join("\n"));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

@@ -6,7 +6,6 @@
  *     node bench/worker.ts [--machines 1000] [--at-once 64] [--rounds 3]
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,6 +17,7 @@ import { measureBundle } from "./worker/bundle.ts";
 import { workerdCpuMs } from "./worker/cpu-time.ts";
 import { startNginx } from "./worker/nginx.ts";
 import { storm, type Storm, type StormRequest } from "./worker/storm.ts";
+import { freePort } from "../test/support/lab/free-port.ts";
 
 const { values } = parseArgs({
   options: {
@@ -122,13 +122,4 @@ function format(name: string, { perSecond, p50Ms, p99Ms, errors }: Storm): strin
 
 function kib(bytes: number): string {
   return `${(bytes / 1_024).toFixed(1)} KiB`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

@@ -8,11 +8,11 @@ import { uploadFile } from "../../cli/upload.ts";
 import { IMAGE_CHUNK_BYTES, type RelayImageFile } from "../../core/relay-protocol/image-manifest.ts";
 import type { RelayState } from "../../core/relay-protocol/state.ts";
 import { signImagePath } from "../../core/sign/image-path.ts";
-import { freePort } from "../../test/e2e/site.ts";
 import type { Child } from "../../test/support/lab/child.ts";
 import type { Lab } from "../../test/support/lab/network.ts";
 import { waitFor } from "../../test/support/lab/wait.ts";
 import { startWan, type SimulatedWan } from "../../test/support/wan/wan.ts";
+import { freePort } from "../../test/support/lab/free-port.ts";
 
 const PXEDGE = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 

@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createApiClient, type ApiClient } from "../../cli/api-client.ts";
 import { startControlPlane, type LocalControlPlane } from "../../cli/dev/control-plane.ts";
-import { freePort } from "../e2e/site.ts";
 import { missingNeed } from "../relay/net/needs.ts";
+import { freePort } from "../support/lab/free-port.ts";
 
 const PXEDGE = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 const [XORRISO, GENISOIMAGE] = ["/usr/bin/xorriso", "/usr/bin/genisoimage"];

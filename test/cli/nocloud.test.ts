@@ -8,8 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { createApiClient, type ApiClient } from "../../cli/api-client.ts";
 import { startControlPlane, type LocalControlPlane } from "../../cli/dev/control-plane.ts";
-import { addImage, freePort } from "../e2e/site.ts";
+import { addImage } from "../e2e/site.ts";
 import { missingNeed } from "../relay/net/needs.ts";
+import { freePort } from "../support/lab/free-port.ts";
 
 const run = promisify(execFile);
 const CLOUD_INIT = "/usr/bin/cloud-init";

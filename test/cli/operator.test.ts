@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createApiClient, type ApiClient } from "../../cli/api-client.ts";
 import { startControlPlane, type LocalControlPlane } from "../../cli/dev/control-plane.ts";
-import { freePort } from "../e2e/site.ts";
+import { freePort } from "../support/lab/free-port.ts";
 
 const PXEDGE = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), "pxedge-operator-"));

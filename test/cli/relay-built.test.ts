@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { freePort } from "../e2e/site.ts";
 import { missingNeed } from "../relay/net/needs.ts";
+import { freePort } from "../support/lab/free-port.ts";
 
 const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
 const BUILD_MS = 180_000;

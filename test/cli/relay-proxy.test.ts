@@ -10,9 +10,9 @@ import { expect, onTestFinished, test } from "vitest";
 import { ask } from "../relay/http/fixture.ts";
 import { SITE, state } from "../relay/control-plane/fixture.ts";
 import { missingNeed } from "../relay/net/needs.ts";
-import { freePort } from "../relay/relay-fixture.ts";
 import { createTestChain } from "../support/lab/certificates.ts";
 import { pxedge } from "./pxedge-process.ts";
+import { freePort } from "../support/lab/free-port.ts";
 
 const TINYPROXY = "/usr/bin/tinyproxy";
 const need = missingNeed({ programs: [TINYPROXY, "/usr/bin/openssl"] });

@@ -7,10 +7,11 @@ import { expect, onTestFinished, test } from "vitest";
 
 import { writeCredentials } from "../../relay/control-plane/credentials.ts";
 import { SITE } from "../relay/control-plane/fixture.ts";
-import { freePort as freeUdpPort, WireClient } from "../relay/dhcp/support/wire-client.ts";
-import { freePort, startFakeSite } from "../relay/relay-fixture.ts";
+import { WireClient } from "../relay/dhcp/support/wire-client.ts";
+import { startFakeSite } from "../relay/relay-fixture.ts";
 import { openClient } from "../relay/tftp/client.ts";
 import { pxedge } from "./pxedge-process.ts";
+import { freePort, freeUdpPort } from "../support/lab/free-port.ts";
 
 const BLOCK_BYTES = 512;
 const BLOCKS = 40;

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import { SITE, startFakeControlPlane, state } from "../relay/control-plane/fixture.ts";
-import { freePort } from "../relay/relay-fixture.ts";
 import { pxedge } from "./pxedge-process.ts";
+import { freePort } from "../support/lab/free-port.ts";
 
 async function makeFolder(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "pxedge-cli-"));

@@ -12,7 +12,7 @@ import { startMachine } from "../support/lab/machine.ts";
 import { createLab, type Lab } from "../support/lab/network.ts";
 import { waitFor } from "../support/lab/wait.ts";
 import { createCurlClient, type CurlClient } from "./curl-client.ts";
-import { freePort } from "./site.ts";
+import { freePort } from "../support/lab/free-port.ts";
 
 /** iPXE 2.0, the first that takes an ECDSA certificate: PXEDGE_IPXE_SUITE=unstable test/support/fetch-ipxe.sh .lab/ipxe-unstable */
 const IPXE = fileURLToPath(new URL("../../.lab/ipxe-unstable/snponly.efi", import.meta.url));

@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +9,7 @@ import type { Child } from "../support/lab/child.ts";
 import type { CommandLine } from "../support/lab/debian-host.ts";
 import type { Lab } from "../support/lab/network.ts";
 import { waitFor } from "../support/lab/wait.ts";
+import { freePort } from "../support/lab/free-port.ts";
 
 const PXEDGE = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 const RELAY_HTTP_PORT = 8080;
@@ -186,16 +186,4 @@ export async function addImage(
     uploaded[path] = { sha256: (await uploadFile(api, { image: name, path, file })).sha256 };
   }
   await api.request("PUT", `/images/${name}`, { files: uploaded });
-}
-
-/** A port that is free at the moment. */
-export async function freePort(host: string): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, host, () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,6 +1,4 @@
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
@@ -12,16 +10,7 @@ import { parseRelayConfig } from "../../relay/config/parse.ts";
 import { writeCredentials } from "../../relay/control-plane/credentials.ts";
 import { startRelay, type Relay, type RelayOptions } from "../../relay/relay.ts";
 import { SITE, startFakeControlPlane, state } from "./control-plane/fixture.ts";
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
+import { freePort } from "../support/lab/free-port.ts";
 
 /** The text of a configuration for loopback, in a folder of its own with a boot file `snponly.efi`. */
 async function writeConfig(url: string, joined = true): Promise<{ dir: string; text: string }> {

@@ -16,8 +16,9 @@ import { startRelay } from "../../relay/relay.ts";
 import { renew } from "./dhcp/support/client-packets.ts";
 import { ask } from "./http/fixture.ts";
 import { machine, SITE, startFakeControlPlane, state } from "./control-plane/fixture.ts";
-import { configure, freePort, start, startFakeSite, urlOf } from "./relay-fixture.ts";
+import { configure, start, startFakeSite, urlOf } from "./relay-fixture.ts";
 import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/lab/free-port.ts";
 
 describe("a relay", () => {
   test("serves, reports what it served, and stops so that it can start again", async () => {

@@ -13,9 +13,9 @@ import { hashImageFiles } from "../../../cli/fleet/image-files.ts";
 import { loadFleet } from "../../../cli/fleet/load.ts";
 import { planFleet } from "../../../cli/fleet/plan.ts";
 import { startControlPlane, type LocalControlPlane } from "../../../cli/dev/control-plane.ts";
-import { freePort } from "../../e2e/site.ts";
 import { missingNeed } from "../../relay/net/needs.ts";
 import { runPxedge, writeFolder } from "./pxedge.ts";
+import { freePort } from "../../support/lab/free-port.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../../docs/example-fleet", import.meta.url));
 const NETBOOT = "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/linux";

@@ -14,12 +14,12 @@ import { startImageCache } from "../../../relay/cache/start.ts";
 import { createControlPlaneClient } from "../../../relay/control-plane/client.ts";
 import { createStateFile } from "../../../relay/control-plane/state-file.ts";
 import { createStateSync, type StateSync } from "../../../relay/control-plane/state-sync.ts";
-import { freePort } from "../../e2e/site.ts";
 import { type Child, startChild } from "../../support/lab/child.ts";
 import { waitFor } from "../../support/lab/wait.ts";
 import { startRelayHttp, type RelayUnderTest } from "../http/fixture.ts";
 import { missingNeed } from "../net/needs.ts";
 import { MIB, patterned, sha256 } from "./fake-origin.ts";
+import { freePort } from "../../support/lab/free-port.ts";
 
 const missing = missingNeed({ programs: ["/usr/sbin/nginx", "/usr/bin/curl"] });
 

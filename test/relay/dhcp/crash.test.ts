@@ -10,7 +10,8 @@ import { formatMac } from "../../../core/addresses.ts";
 import { LeaseStore } from "../../../relay/leases/lease-store.ts";
 import { serverConfig } from "./support/server-config.ts";
 import type { ServerProcessArgument } from "./support/server-process.ts";
-import { freePort, WireClient } from "./support/wire-client.ts";
+import { WireClient } from "./support/wire-client.ts";
+import { freeUdpPort } from "../../support/lab/free-port.ts";
 
 const EXCHANGES = 1000;
 const SIMULTANEOUS = 8;
@@ -31,7 +32,7 @@ it(
   { timeout: 300_000 },
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "pxedge-crash-"));
-    const ports = { server: await freePort(), client: await freePort() };
+    const ports = { server: await freeUdpPort(), client: await freeUdpPort() };
     const argument: ServerProcessArgument = {
       interface: "lo",
       config: serverConfig({

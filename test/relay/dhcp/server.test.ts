@@ -24,7 +24,8 @@ import {
   request,
 } from "./support/client-packets.ts";
 import { serverConfig } from "./support/server-config.ts";
-import { freePort, WireClient } from "./support/wire-client.ts";
+import { WireClient } from "./support/wire-client.ts";
+import { freeUdpPort } from "../../support/lab/free-port.ts";
 
 const LOOPBACK: InterfaceInfo = {
   name: "lo",
@@ -87,7 +88,7 @@ async function received(count: number): Promise<void> {
 }
 
 beforeEach(async () => {
-  ports = { server: await freePort(), client: await freePort() };
+  ports = { server: await freeUdpPort(), client: await freeUdpPort() };
   leases = new FailingLeaseStore({ path: ":memory:", now: Date.now });
   events = [];
   logged = [];

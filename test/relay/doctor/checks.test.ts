@@ -11,8 +11,8 @@ import { checkStateDir } from "../../../relay/doctor/state-dir.ts";
 import { parseRelayConfig } from "../../../relay/config/parse.ts";
 import { lockStateDir } from "../../../relay/state-dir-lock.ts";
 import { makeFolder, SITE, startFakeControlPlane, state } from "../control-plane/fixture.ts";
-import { freePort } from "../dhcp/support/wire-client.ts";
 import { missingNeed } from "../net/needs.ts";
+import { freeUdpPort } from "../../support/lab/free-port.ts";
 
 const SNPONLY = "/usr/lib/ipxe/snponly.efi";
 
@@ -124,7 +124,7 @@ test("an interface that is not there, and ports that are taken", async () => {
   await once(holder, "listening");
   onTestFinished(() => void holder.close());
   const { port } = holder.address() as { port: number };
-  const tftp = await freePort();
+  const tftp = await freeUdpPort();
   const config = parseRelayConfig(
     `controlPlane: { url: "http://x.example" }
 stateDir: ${folder}

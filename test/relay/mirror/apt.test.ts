@@ -1,6 +1,4 @@
 import { execFile } from "node:child_process";
-import { createServer } from "node:net";
-import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,21 +10,13 @@ import { startChild } from "../../support/lab/child.ts";
 import { waitFor } from "../../support/lab/wait.ts";
 import { missingNeed } from "../net/needs.ts";
 import { deadOrigin, startRelayHttp } from "../http/fixture.ts";
+import { freePort } from "../../support/lab/free-port.ts";
 
 const run = promisify(execFile);
 const NGINX = "/usr/sbin/nginx";
 const reason = missingNeed({
   programs: [NGINX, "/usr/bin/apt-get", "/usr/bin/dpkg-deb", "/usr/bin/dpkg-scanpackages"],
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** A repository with one package of a megabyte, and by-hash folders, as Debian's own. */
 async function makeRepository(root: string): Promise<void> {

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
-import { createSocket, type Socket } from "node:dgram";
+import type { Socket } from "node:dgram";
 import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { openDeviceSocket } from "../../../relay/net/device-socket.ts";
 import { NetError } from "../../../relay/net/errors.ts";
 import { missingNeed } from "./needs.ts";
+import { freeUdpPort } from "../../support/lab/free-port.ts";
 
 const open: Socket[] = [];
 
@@ -29,17 +30,6 @@ function failureOf(call: () => unknown): NetError {
   throw new Error("it did not fail");
 }
 
-/** A port that nothing holds just now. */
-async function freePort(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "0.0.0.0");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
-}
-
 /** Numbers of this process's open sockets. */
 function openSocketCount(): number {
   return readdirSync("/proc/self/fd").filter((fd) => {
@@ -53,7 +43,7 @@ function openSocketCount(): number {
 
 describe("openDeviceSocket", () => {
   it("receives a broadcast on its device and answers by broadcast", async () => {
-    const [serverPort, clientPort] = [await freePort(), await freePort()];
+    const [serverPort, clientPort] = [await freeUdpPort(), await freeUdpPort()];
     const server = opened(serverPort);
     const client = opened(clientPort);
     server.on("message", (data) => server.send(`re: ${data.toString()}`, clientPort, "255.255.255.255"));
@@ -75,13 +65,13 @@ describe("openDeviceSocket", () => {
   });
 
   it("refuses a port that this process already holds on the device", async () => {
-    const port = await freePort();
+    const port = await freeUdpPort();
     opened(port);
     expect(failureOf(() => openDeviceSocket({ device: "lo", port })).code).toBe("port-in-use");
   });
 
   it("names the process that holds the port, on all devices and sharing it, and leaks no socket", async () => {
-    const port = await freePort();
+    const port = await freeUdpPort();
     const program = `const s = require("node:dgram").createSocket({ type: "udp4", reuseAddr: true });
       s.bind(${port}, () => console.log("bound"));`;
     const holder = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });

@@ -1,4 +1,4 @@
-import { createSocket, type Socket } from "node:dgram";
+import type { Socket } from "node:dgram";
 import { once } from "node:events";
 import type { Mac } from "../../../../core/addresses.ts";
 import {
@@ -11,17 +11,6 @@ import {
 } from "../../../../core/dhcp-packet/index.ts";
 import { openDeviceSocket } from "../../../../relay/net/device-socket.ts";
 import { type ClientMessage, discover, request } from "./client-packets.ts";
-
-/** A port that nothing holds just now. */
-export async function freePort(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "0.0.0.0");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
-}
 
 /** Any number of DHCP clients on the loopback, broadcasting. */
 export class WireClient {
