@@ -1,12 +1,11 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import type { Logger } from "pino";
 
 import { requestDirectives } from "./cache-control.ts";
-import type { Entry, EntryStore } from "./entry-store.ts";
-import { createFetcher, type Fetched, type Flight, type Question } from "./fetcher.ts";
+import type { Entry } from "./entry-store.ts";
+import { createFetcher, type FetcherOptions, type Fetched, type Flight, type Question } from "./fetcher.ts";
 import { ageSeconds, freshnessOf } from "./freshness.ts";
 import type { KeptHead } from "./answer-head.ts";
-import type { MirrorOrigin, MirrorSource } from "./origin.ts";
+import type { MirrorSource } from "./origin.ts";
 import { isImmutable } from "./package-files.ts";
 import { openStoredBody, type BodyReader } from "./spooled-body.ts";
 import { isSelectedBy } from "./vary.ts";
@@ -60,18 +59,7 @@ export type MirrorStats = {
 
 export type MirrorResult = Extract<MirrorOutcome, { kind: "kept" }>["status"] | "passed" | "failed";
 
-export type MirrorOptions = {
-  /** `undefined`: nothing can be kept. */
-  readonly store: EntryStore | undefined;
-  readonly origin: MirrorOrigin;
-  /** Larger files are passed on without being kept. */
-  readonly maxFileBytes: () => number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  readonly log: Pick<Logger, "warn">;
-  /** Told what cannot be kept for the disk's sake, and is passed on. */
-  readonly onUncached: (path: string, reason: string) => void;
-};
+export type MirrorOptions = Omit<FetcherOptions, "signal">;
 
 /** They change nothing (RFC 9110 section 9.2.1). */
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
