@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Logger } from "pino";
 
 import { PxedgeError } from "../core/errors.ts";
@@ -19,7 +18,7 @@ const KEPT = "the configuration cannot be used; the relay goes on with the one t
 export async function runRelay(configFile: string): Promise<void> {
   freezeYoungGeneration();
   // From the beginning: a signal during the start ends it right after.
-  const signalled = nextStopSignal();
+  const signals = watchStopSignals();
   let wantsReload = false;
   let reload = (): void => void (wantsReload = true);
   process.on("SIGHUP", () => reload());
@@ -31,18 +30,30 @@ export async function runRelay(configFile: string): Promise<void> {
   serviceManager.ready();
   reload = () => void reloadConfig(relay, configFile, log);
   if (wantsReload) reload();
-  await signalled;
+  await signals.stop;
   log.info("stopping");
   serviceManager.stopping();
   reload = () => undefined;
-  const cut = new AbortController();
-  void nextStopSignal().then(() => cut.abort());
-  await relay.stop(AbortSignal.any([AbortSignal.timeout(DRAIN_MS), cut.signal]));
+  await relay.stop(AbortSignal.any([AbortSignal.timeout(DRAIN_MS), signals.cut]));
   log.info("stopped");
 }
 
-async function nextStopSignal(): Promise<void> {
-  await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+/**
+ * The first SIGTERM or SIGINT asks to stop, each further one to cut what is
+ * under way. They are listened to until the process ends: at any moment
+ * without a listener a signal would kill it.
+ */
+function watchStopSignals(): { readonly stop: Promise<void>; readonly cut: AbortSignal } {
+  const stop = Promise.withResolvers<void>();
+  const cut = new AbortController();
+  let stopping = false;
+  const onSignal = (): void => {
+    if (stopping) cut.abort();
+    stopping = true;
+    stop.resolve();
+  };
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  return { stop: stop.promise, cut: cut.signal };
 }
 
 /** Never rejects: a relay goes on with what it has. */

@@ -154,12 +154,13 @@ test("SIGTERM lets transfers end, answers no new ones, and loses no event", asyn
   expect(await readFile(file, "utf8")).toContain("stateDir");
 });
 
-test("a second SIGTERM cuts what is under way", async () => {
+test("a second SIGTERM cuts what is under way, and a third changes nothing", async () => {
   const { child, said, ports, ended } = await startRelayProcess();
   const download = beginDownload(ports.http).then((finish) => ({ finish }));
   const { finish } = await download;
   child.kill("SIGTERM");
   await said('"stopping"');
+  child.kill("SIGTERM");
   child.kill("SIGTERM");
   expect(await ended).toMatchObject({ code: 0 });
   await expect(finish()).rejects.toThrow("aborted");
