@@ -7,7 +7,7 @@ import {
   type CallbackName,
 } from "../../core/relay-protocol/events.ts";
 import { askPatiently, type PatientOutcome } from "../decision/ask-patiently.ts";
-import type { HeardCallback } from "../journal/journal.ts";
+import type { HeardCallback } from "../journal/journal-writer.ts";
 import { answered, failed, sendReply, sendText, sendUnavailable, type Answer } from "./answer.ts";
 import type { HeldExchange } from "./held-answer.ts";
 import { readRequestBody } from "./request-body.ts";

@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 import type { BootEvent, Stage } from "../../core/relay-protocol/events.ts";
 import { openDatabase } from "../database.ts";
+import { LOG_IS_OURS, WriteAheadLog } from "../write-ahead-log.ts";
 import { IMPORTANCE, importanceOf } from "./importance.ts";
 
 /** An event with its place in the queue. */
@@ -34,13 +35,16 @@ const MIGRATIONS = {
 /** Dropped at a time when the bytes are too many: few enough to drop little too much. */
 const DROP_STEP = 32;
 
+/** Events appended before the log is moved; each is some four pages of 4 KiB. */
+const MAX_LOGGED = 2000;
+
 /**
  * A queue of events on disk, bounded by dropping the least important first, the
  * oldest of those first; what was dropped is counted in the same transaction.
  *
- * A crash of the process loses nothing. A power cut may lose the last events
- * that were not appended as durable: that is the price of never making DHCP
- * wait for the disk; such an event is a line in a timeline.
+ * A crash of the process loses nothing of what was appended, a power cut
+ * nothing of what came before a `sync`. While the log is long, it is to be
+ * moved, and nothing to be written in that time.
  */
 export class JournalStore {
   readonly #database: DatabaseSync;
@@ -52,12 +56,23 @@ export class JournalStore {
   readonly #noteDropped: StatementSync;
   readonly #dropped: StatementSync;
   readonly #hasOf: StatementSync;
+  readonly #log: WriteAheadLog;
+  /** Events appended since the log began. */
+  #logged = 0;
   #count: number;
   #bytes: number;
 
   /** @throws what node:sqlite throws when the file cannot be opened or written */
   constructor(file: string, bounds: JournalBounds, onDamaged: (aside: string) => void) {
-    const database = openDatabase({ file, version: 2, schema: SCHEMA, migrations: MIGRATIONS, onDamaged });
+    const database = openDatabase({
+      file,
+      version: 2,
+      schema: SCHEMA,
+      migrations: MIGRATIONS,
+      pragmas: LOG_IS_OURS,
+      onDamaged,
+    });
+    this.#log = new WriteAheadLog(file);
     this.#database = database;
     this.#bounds = bounds;
     this.#insert = database.prepare("INSERT INTO event (json, stage, importance) VALUES (?, ?, ?)");
@@ -96,22 +111,28 @@ export class JournalStore {
     return this.#hasOf.get(IMPORTANCE.CALLBACK) !== undefined;
   }
 
-  /**
-   * Appends events in one transaction and drops what is then too many; returns how many.
-   *
-   * @param durable whether they survive a power cut once this returns
-   */
-  append(events: readonly BootEvent[], durable: boolean): number {
-    // Outside of a transaction, where SQLite takes it.
-    if (durable) this.#database.exec("PRAGMA synchronous = FULL");
-    try {
-      return this.#transaction(() => {
-        for (const event of events) this.#add(event);
-        return this.#shrink();
-      });
-    } finally {
-      if (durable) this.#database.exec("PRAGMA synchronous = NORMAL");
-    }
+  /** Appends events in one transaction and drops what is then too many; returns how many. */
+  append(events: readonly BootEvent[]): number {
+    this.#logged += events.length;
+    return this.#transaction(() => {
+      for (const event of events) this.#add(event);
+      return this.#shrink();
+    });
+  }
+
+  /** Waits, off the event loop, until all that was appended survives a power cut. @throws what node:fs throws */
+  async sync(): Promise<void> {
+    await this.#log.sync();
+  }
+
+  get isLogLong(): boolean {
+    return this.#logged >= MAX_LOGGED;
+  }
+
+  /** Off the event loop. @throws what node:sqlite throws */
+  async moveLog(): Promise<void> {
+    this.#logged = 0;
+    await this.#log.checkpoint();
   }
 
   /** What was dropped and not told yet. */
@@ -142,8 +163,10 @@ export class JournalStore {
     }
   }
 
+  /** Nothing may wait for the disk any more. */
   close(): void {
     this.#database.close();
+    this.#log.close();
   }
 
   #add(event: BootEvent): void {

@@ -1,16 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 
-import type { Mac } from "../../core/addresses.ts";
-import {
-  MAX_EVENTS_PER_POST,
-  type BootEvent,
-  type BootEventInput,
-  type CallbackName,
-  type EventDetail,
-  type EventSink,
-} from "../../core/relay-protocol/events.ts";
+import { MAX_EVENTS_PER_POST, type BootEvent, type EventSink } from "../../core/relay-protocol/events.ts";
 import { JournalStore } from "./journal-store.ts";
+import { createJournalWriter, type HeardCallback } from "./journal-writer.ts";
 
 /**
  * What came of a delivery:
@@ -42,24 +35,17 @@ export type JournalOptions = {
   readonly retryMs?: number;
 };
 
-/** A callback that is acknowledged here because the control plane cannot be told now. */
-export type HeardCallback = {
-  readonly id: string;
-  /** When it was heard, ISO 8601. */
-  readonly at: string;
-  readonly mac: Mac | null;
-  readonly name: CallbackName;
-  readonly capabilityHash: string;
-  readonly message: string;
-};
-
 /** Events on their way to the control plane: on disk first, delivered in order, at least once. */
 export type Journal = {
   /** Takes an event; returns at once and never throws. */
   readonly sink: EventSink;
   /** Whether callbacks wait here: one that comes now must not overtake them. */
   hasCallbacks(): boolean;
-  /** Takes a callback; resolves once it would survive a power cut. @throws when it cannot be written */
+  /**
+   * Takes a callback; resolves once it would survive a power cut.
+   *
+   * @throws when it cannot be written, or the disk does not confirm it: it may be delivered all the same then
+   */
   recordCallback(callback: HeardCallback): Promise<void>;
   stats(): JournalStats;
   /** Writes what is in memory, then delivers until the queue is empty or a delivery fails. */
@@ -87,12 +73,6 @@ const MAX_EVENTS = 200_000;
 const MAX_BYTES = 128 * 1024 * 1024;
 const LONGEST_PAUSE_MS = 60_000;
 
-type Waiting = {
-  readonly event: BootEvent;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-};
-
 /**
  * Opens the journal and begins to deliver what an earlier run left.
  *
@@ -113,82 +93,14 @@ export function createJournal({
     log.error({ aside }, "the journal of events is damaged; it was set aside, and a new one begun"),
   );
   const stopping = new AbortController();
-  let pending: BootEvent[] = [];
-  /** Callbacks among what comes next to disk, and who waits for them. */
-  let waiting: Waiting[] = [];
-  let commit: NodeJS.Immediate | undefined;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let failures = 0;
   let batchSize = MAX_EVENTS_PER_POST;
-  let diskFailed = false;
-  const counters = { delivered: 0, rejected: 0, dropped: 0 };
+  const counters = { delivered: 0, rejected: 0 };
+  const writer = createJournalWriter({ store, file, log, now, maxEvents, onWritten: () => schedule() });
 
   if (store.count > 0) schedule(0);
-
-  function take(input: BootEventInput): void {
-    if (stopping.signal.aborted) return;
-    pending.push({ ...input, id: randomUUID(), at: new Date(now()).toISOString() });
-    commitSoon();
-  }
-
-  function recordCallback({ message, ...heard }: HeardCallback): Promise<void> {
-    if (stopping.signal.aborted) return Promise.reject(new Error("the relay is stopping"));
-    return new Promise((resolve, reject) => {
-      const detail: EventDetail = message === "" ? {} : { message };
-      waiting.push({ event: { ...heard, stage: "callback", detail }, resolve, reject });
-      commitSoon();
-    });
-  }
-
-  /** One transaction for all that a turn of the event loop brings. */
-  function commitSoon(): void {
-    commit ??= setImmediate(() => {
-      write();
-      schedule();
-    });
-  }
-
-  function write(): void {
-    clearImmediate(commit);
-    commit = undefined;
-    if (pending.length === 0 && waiting.length === 0) return;
-    const [callbacks, durable] = [waiting, waiting.length > 0];
-    waiting = [];
-    try {
-      const dropped = store.append([...pending, ...callbacks.map(({ event }) => event)], durable);
-      pending = [];
-      diskFailed = false;
-      counters.dropped += dropped;
-      if (dropped > 0) logDropped(dropped);
-    } catch (error) {
-      // Whoever sent it is told, and will send it again.
-      for (const { reject } of callbacks) reject(error as Error);
-      keepInMemory(error);
-      return;
-    }
-    for (const { resolve } of callbacks) resolve();
-  }
-
-  /** A full disk must not take the memory too; the next event or delivery tries again. */
-  function keepInMemory(error: unknown): void {
-    if (!diskFailed) log.error({ err: error, file }, "events cannot be written; they are kept in memory");
-    diskFailed = true;
-    const surplus = pending.length - maxEvents;
-    if (surplus <= 0) return;
-    counters.dropped += surplus;
-    pending = pending.slice(surplus);
-  }
-
-  let droppedUntold = 0;
-  let droppedToldAt = Number.NEGATIVE_INFINITY;
-
-  function logDropped(count: number): void {
-    droppedUntold += count;
-    if (now() - droppedToldAt < 60_000) return;
-    log.error({ dropped: droppedUntold }, "the journal is full; the least important events are dropped");
-    [droppedUntold, droppedToldAt] = [0, now()];
-  }
 
   /** Says what was lost where there is somebody to hear it: one event, behind all that was kept. */
   function tellDropped(): void {
@@ -214,7 +126,7 @@ export function createJournal({
     timer = undefined;
     running ??= deliverAll().finally(() => {
       running = undefined;
-      if (store.count > 0 || pending.length > 0) schedule();
+      if (store.count + writer.unwritten > 0) schedule();
     });
     return running;
   }
@@ -226,7 +138,7 @@ export function createJournal({
 
   async function deliverAll(): Promise<void> {
     try {
-      write();
+      writer.write();
       while (store.count > 0 && !stopping.signal.aborted) {
         if (!(await deliverBatch())) return;
       }
@@ -246,6 +158,7 @@ export function createJournal({
       stopping.signal,
     );
     if (stopping.signal.aborted && outcome.kind !== "delivered") return false;
+    await writer.undisturbed();
     switch (outcome.kind) {
       case "delivered":
         counters.delivered += batch.length - outcome.rejected.length;
@@ -281,26 +194,26 @@ export function createJournal({
   }
 
   return {
-    sink: take,
-    hasCallbacks: () => waiting.length > 0 || store.hasCallbacks,
-    recordCallback,
+    sink: writer.take,
+    hasCallbacks: () => writer.hasCallbacks() || store.hasCallbacks,
+    recordCallback: writer.recordCallback,
     stats: () => ({
-      waiting: store.count + pending.length,
+      waiting: store.count + writer.unwritten,
       waitingBytes: store.bytes,
       ...counters,
-      diskFailed,
+      dropped: writer.dropped,
+      diskFailed: writer.diskFailed,
     }),
     async flush() {
       await running;
+      await writer.undisturbed();
       await drain();
     },
     async stop() {
       if (stopping.signal.aborted) return;
-      write();
       stopping.abort();
       clearTimeout(timer);
-      await running;
-      write();
+      await writer.stop(running);
       store.close();
     },
   };

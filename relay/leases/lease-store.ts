@@ -3,7 +3,8 @@ import { dirname } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Ipv4, Mac } from "../../core/addresses.ts";
 import { PxedgeError } from "../../core/errors.ts";
-import { openLeaseDatabase, WriteAheadLog } from "./lease-database.ts";
+import { WriteAheadLog } from "../write-ahead-log.ts";
+import { openLeaseDatabase } from "./lease-database.ts";
 import { LeaseIndex } from "./lease-index.ts";
 import { isLive, type ClientKey, type Lease, type LeaseChange } from "./lease.ts";
 
@@ -32,6 +33,9 @@ export type LeaseStoreOptions = {
 
 /** Leases in the log before it is moved into the database; each is a page of 4 KiB at most. */
 const MAX_LOGGED = 16_384;
+
+/** Neighbours share a page, and those who come together are neighbours. */
+const LEASES_A_PAGE = 8;
 
 /**
  * Leases that survive a crash and a power cut: read from memory, written to
@@ -65,10 +69,10 @@ export class LeaseStore {
     try {
       if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
       this.#database = openLeaseDatabase(path);
+      this.#log = path === ":memory:" ? undefined : new WriteAheadLog(path);
       this.#statements = prepare(this.#database);
       this.#database.prepare("DELETE FROM quarantine WHERE until <= ?").run(now());
       this.#load();
-      this.#log = path === ":memory:" ? undefined : new WriteAheadLog(path);
     } catch (error) {
       throw new LeaseStoreError(
         "lease-store-unreadable",
@@ -198,6 +202,7 @@ export class LeaseStore {
       for (const address of leases) this.#writeLease(address);
       for (const address of quarantines) this.#writeQuarantine(address);
       this.#database.exec("COMMIT");
+      this.#log?.makeRoom(Math.ceil(leases.size / LEASES_A_PAGE));
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       this.#load();

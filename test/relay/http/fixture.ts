@@ -29,7 +29,7 @@ import { createCachedLookup } from "../../../relay/net/cached-lookup.ts";
 import { createClientObserver } from "../../../relay/http/observe-client.ts";
 import { startHttpServer, type HttpServerLimits } from "../../../relay/http/server.ts";
 import { createUpstream } from "../../../relay/http/upstream.ts";
-import type { HeardCallback } from "../../../relay/journal/journal.ts";
+import type { HeardCallback } from "../../../relay/journal/journal-writer.ts";
 import { createMachineHttp } from "../../../relay/machine-http.ts";
 import { SITE, state } from "../control-plane/fixture.ts";
 

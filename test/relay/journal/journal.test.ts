@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -10,10 +10,10 @@ import { MAX_EVENTS_PER_POST } from "../../../core/relay-protocol/events.ts";
 import {
   createJournal,
   type Delivery,
-  type HeardCallback,
   type Journal,
   type JournalOptions,
 } from "../../../relay/journal/journal.ts";
+import type { HeardCallback } from "../../../relay/journal/journal-writer.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const DELIVERED: Delivery = { kind: "delivered", rejected: [] };
@@ -320,6 +320,21 @@ describe("a full journal", () => {
     expect(kept.at(-1)!.detail["n"]).toBe(999);
     expect(told).toMatchObject({ name: "dropped", detail: { http: 1000 - kept.length } });
   });
+});
+
+test("its log is moved when it is long, and what comes meanwhile is written after that", async () => {
+  const file = join(await makeFolder(), "journal.db");
+  const plane = fakeControlPlane();
+  const journal = start({ file, deliver: plane.deliver });
+  const rounds = 12;
+  for (let round = 0; round < rounds; round++) {
+    for (let n = 0; n < 2000; n++) journal.sink(sent(round * 2000 + n));
+    await journal.flush();
+  }
+  await eventually(() => expect(plane.taken).toHaveLength(rounds * 2000));
+  expect(numbers(plane.taken)).toEqual(Array.from({ length: rounds * 2000 }, (_, n) => n));
+  // What was written in all is several times as long.
+  expect((await stat(`${file}-wal`)).size).toBeLessThan(6e6);
 });
 
 test("a cut of a day loses nothing: 200 machines that boot ten times each", async () => {
