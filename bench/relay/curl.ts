@@ -43,7 +43,7 @@ export async function downloadManyTimes(
       `output = "/dev/null"`,
       ...headers.map((header) => `header = "${header}"`),
       ...(maxSeconds === undefined ? [] : [`max-time = ${maxSeconds}`]),
-      `write-out = "%{http_code} %{size_download} %{time_total} %{exitcode}\\n"`,
+      `write-out = "<%{http_code} %{size_download} %{time_total} %{exitcode}>\\n"`,
     ].join("\n");
   writeFileSync(config, Array.from({ length: count }, (_, index) => transfer(index)).join("\nnext\n"));
   // Clients are other machines: what they take of this one's processors is not to be the relay's.
@@ -51,9 +51,11 @@ export async function downloadManyTimes(
     ...["-n", "10", "curl", "--parallel", "--parallel-immediate", "--parallel-max", "300"],
     ...["--config", config],
   ]);
-  // Ends with an error where a transfer was ended by its time. Its last lines may come after its exit.
+  // Its last lines may come after its exit, which is with an error where a transfer was ended by its time.
   await once(child.process, "close");
-  const lines = [...child.output().matchAll(/^(\d{3}) (\d+) ([\d.]+) (\d+)$/gm)];
+  const lines = [...child.output().matchAll(/<(\d{3}) (\d+) ([\d.]+) (\d+)>/g)];
+  // Of a transfer of which nothing is known nothing can be said.
+  if (lines.length !== count) throw new Error(`curl told of ${lines.length} of ${count}:\n${child.output()}`);
   const results = lines.map(([line, code, size, seconds]) => ({
     line,
     isGood: code === "200" && (maxSeconds !== undefined || Number(size) === sizeBytes),

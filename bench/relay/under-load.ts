@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,6 +20,8 @@ export async function measureUnderLoad(
   makeRandomFile(file, sizeBytes);
   const url = site.relayUrl + (await site.addCachedImage("streamed", file));
   await site.restartRelay();
+  // The gigabytes just made would be on their way to the disk for as long as this measures: a commit waits behind them.
+  execFileSync("sync");
   const idleRss = rssBytes(site.pid());
   // What an earlier run left is verified at its first use.
   await downloadManyTimes(host, directory, { url, count: 1, sizeBytes });

@@ -18,10 +18,20 @@ export class TitleCaseResponse extends ServerResponse {
   }
 }
 
+/** The relay's own fields are few; those of mirrors are bounded, as the cache is. */
+const MAX_SPELLED = 200;
+const spellings = new Map<string, string>();
+
 function titleCase(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
   const spelled: OutgoingHttpHeaders = {};
-  for (const [name, value] of Object.entries(headers)) {
-    spelled[name.replaceAll(/(?:^|-)[a-z]/g, (start) => start.toUpperCase())] = value;
-  }
+  for (const name of Object.keys(headers)) spelled[spell(name)] = headers[name];
+  return spelled;
+}
+
+function spell(name: string): string {
+  const known = spellings.get(name);
+  if (known !== undefined) return known;
+  const spelled = name.replaceAll(/(?:^|-)[a-z]/g, (start) => start.toUpperCase());
+  if (spellings.size < MAX_SPELLED) spellings.set(name, spelled);
   return spelled;
 }
