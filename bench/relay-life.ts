@@ -27,12 +27,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatIpv4 } from "../core/addresses.ts";
 import { writeCredentials } from "../relay/control-plane/credentials.ts";
 import { LeaseStore } from "../relay/leases/lease-store.ts";
+import { SITE, state } from "../test/relay/control-plane/site-state.ts";
 
 const LEASES = 1000;
 const CACHE_FILES = 80;
 const CACHE_FILE_BYTES = 128 * 2 ** 20;
 const SETTLE_MS = 10_000;
-const SITE = { id: "s1", name: "bench", bootWaitSeconds: 300 };
 
 const separator = process.argv.indexOf("--");
 const command = separator === -1 ? [process.execPath, "cli/main.ts"] : process.argv.slice(separator + 1);
@@ -41,16 +41,7 @@ const runs = Number(process.argv[2] ?? 3) || 3;
 const controlPlane = createServer((request, response) => {
   request.resume();
   const isEvents = request.url === "/relay/v1/events";
-  const state = {
-    revision: 1,
-    full: true,
-    site: SITE,
-    machines: [],
-    removed: [],
-    imageKeys: [],
-    prefetch: [],
-  };
-  response.end(JSON.stringify(isEvents ? { accepted: 1, rejected: [] } : state));
+  response.end(JSON.stringify(isEvents ? { accepted: 1, rejected: [] } : state()));
 }).listen(0, "127.0.0.1");
 await once(controlPlane, "listening");
 const url = `http://127.0.0.1:${(controlPlane.address() as AddressInfo).port}`;

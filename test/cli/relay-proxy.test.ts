@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 
 import { ask } from "../relay/http/fixture.ts";
-import { SITE, state } from "../relay/control-plane/fixture.ts";
+import { SITE, state } from "../relay/control-plane/site-state.ts";
 import { missingNeed } from "../relay/net/needs.ts";
 import { createTestChain } from "../support/lab/certificates.ts";
 import { pxedge } from "./pxedge-process.ts";

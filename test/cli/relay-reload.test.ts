@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 
 import { writeCredentials } from "../../relay/control-plane/credentials.ts";
-import { SITE } from "../relay/control-plane/fixture.ts";
+import { SITE } from "../relay/control-plane/site-state.ts";
 import { WireClient } from "../relay/dhcp/support/wire-client.ts";
 import { startFakeSite } from "../relay/relay-fixture.ts";
 import { openClient } from "../relay/tftp/client.ts";

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 
-import { SITE, startFakeControlPlane, state } from "../relay/control-plane/fixture.ts";
+import { startFakeControlPlane } from "../relay/control-plane/fixture.ts";
+import { SITE, state } from "../relay/control-plane/site-state.ts";
 import { pxedge } from "./pxedge-process.ts";
 import { freePort } from "../support/lab/free-port.ts";
 

@@ -10,7 +10,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { BootEvent } from "../../core/relay-protocol/events.ts";
 import { writeCredentials } from "../../relay/control-plane/credentials.ts";
 import { LeaseStore } from "../../relay/leases/lease-store.ts";
-import { SITE, state } from "../relay/control-plane/fixture.ts";
+import { SITE, state } from "../relay/control-plane/site-state.ts";
 import { missingNeed } from "../relay/net/needs.ts";
 import type { Child } from "../support/lab/child.ts";
 import { createLab, type Lab } from "../support/lab/network.ts";

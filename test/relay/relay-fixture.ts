@@ -9,7 +9,8 @@ import type { RelayConfig } from "../../relay/config/model.ts";
 import { parseRelayConfig } from "../../relay/config/parse.ts";
 import { writeCredentials } from "../../relay/control-plane/credentials.ts";
 import { startRelay, type Relay, type RelayOptions } from "../../relay/relay.ts";
-import { SITE, startFakeControlPlane, state } from "./control-plane/fixture.ts";
+import { startFakeControlPlane } from "./control-plane/fixture.ts";
+import { SITE, state } from "./control-plane/site-state.ts";
 import { freePort } from "../support/lab/free-port.ts";
 
 /** The text of a configuration for loopback, in a folder of its own with a boot file `snponly.efi`. */

@@ -4,7 +4,7 @@ import type { RelayMachine } from "../../core/relay-protocol/state.ts";
 import { findReservationProblems } from "../../relay/dhcp/reservation-problems.ts";
 import type { Subnet } from "../../relay/dhcp/subnet.ts";
 import { ReservationWatch } from "../../relay/reservation-watch.ts";
-import { SITE } from "./control-plane/fixture.ts";
+import { SITE } from "./control-plane/site-state.ts";
 import { CONFIG, EngineBench, machine } from "./dhcp/support/engine-bench.ts";
 
 /** The interface's own network, and one behind a relay agent. */

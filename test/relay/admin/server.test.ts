@@ -3,7 +3,8 @@ import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 
 import type { RelayStatus } from "../../../relay/status.ts";
-import { SITE, startFakeControlPlane, state } from "../control-plane/fixture.ts";
+import { startFakeControlPlane } from "../control-plane/fixture.ts";
+import { SITE, state } from "../control-plane/site-state.ts";
 import { ask } from "../http/fixture.ts";
 import { configure, start, startFakeSite, urlOf } from "../relay-fixture.ts";
 

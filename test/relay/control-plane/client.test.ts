@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { BootEvent } from "../../../core/relay-protocol/events.ts";
 import { createControlPlaneClient, type Outcome } from "../../../relay/control-plane/client.ts";
 import { deliverEvents } from "../../../relay/control-plane/deliver-events.ts";
-import { startFakeControlPlane, state } from "./fixture.ts";
+import { startFakeControlPlane } from "./fixture.ts";
+import { state } from "./site-state.ts";
 
 const EVENT: BootEvent = {
   id: "e1",

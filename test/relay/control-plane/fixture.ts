@@ -6,8 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-import type { RelayMachine, RelayState } from "../../../core/relay-protocol/state.ts";
-
 export async function makeFolder(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "pxedge-control-plane-"));
   onTestFinished(() => rm(dir, { recursive: true }));
@@ -48,23 +46,4 @@ export async function startFakeControlPlane(answer: (request: FakeRequest) => Fa
   };
   onTestFinished(stop);
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests, stop };
-}
-
-export const SITE = { id: "s1", name: "berlin", bootWaitSeconds: 300 } as const;
-
-export function machine(id: string, more: Partial<RelayMachine> = {}): RelayMachine {
-  return { id, name: `node-${id}`, macs: ["52:54:00:00:00:01"], ...more };
-}
-
-export function state(more: Partial<RelayState>): RelayState {
-  return {
-    revision: 1,
-    full: true,
-    site: SITE,
-    machines: [],
-    removed: [],
-    imageKeys: [],
-    prefetch: [],
-    ...more,
-  };
 }

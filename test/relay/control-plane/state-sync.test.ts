@@ -12,7 +12,8 @@ import {
   type StateSync,
   type StateSyncOptions,
 } from "../../../relay/control-plane/state-sync.ts";
-import { machine, makeFolder, SITE, state } from "./fixture.ts";
+import { makeFolder } from "./fixture.ts";
+import { machine, SITE, state } from "./site-state.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const SILENT = pino({ level: "silent" });

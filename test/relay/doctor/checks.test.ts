@@ -10,7 +10,8 @@ import { checkInterface } from "../../../relay/doctor/interfaces.ts";
 import { checkStateDir } from "../../../relay/doctor/state-dir.ts";
 import { parseRelayConfig } from "../../../relay/config/parse.ts";
 import { lockStateDir } from "../../../relay/state-dir-lock.ts";
-import { makeFolder, SITE, startFakeControlPlane, state } from "../control-plane/fixture.ts";
+import { makeFolder, startFakeControlPlane } from "../control-plane/fixture.ts";
+import { SITE, state } from "../control-plane/site-state.ts";
 import { missingNeed } from "../net/needs.ts";
 import { freeUdpPort } from "../../support/lab/free-port.ts";
 

@@ -31,7 +31,7 @@ import { startHttpServer, type HttpServerLimits } from "../../../relay/http/serv
 import { createUpstream } from "../../../relay/http/upstream.ts";
 import type { HeardCallback } from "../../../relay/journal/journal-writer.ts";
 import { createMachineHttp } from "../../../relay/machine-http.ts";
-import { SITE, state } from "../control-plane/fixture.ts";
+import { SITE, state } from "../control-plane/site-state.ts";
 
 export const CREDENTIAL = "pxr_a-fake-credential";
 export const CLIENT_MAC = "52:54:00:00:00:01";
