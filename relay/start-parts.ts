@@ -20,6 +20,7 @@ import { createPacer, type PacerRates } from "./http/pacer.ts";
 import type { HttpListener } from "./http/server.ts";
 import { createUpstream } from "./http/upstream.ts";
 import { createJournal } from "./journal/journal.ts";
+import { KnownAttempts, logWithAttempts } from "./known-attempts.ts";
 import { LeaseStore } from "./leases/lease-store.ts";
 import { createMachineHttp } from "./machine-http.ts";
 import { addCacheMetrics, addMirrorMetrics } from "./metrics/cache.ts";
@@ -68,7 +69,9 @@ const REMOVED_INTERFACE_MS = 10_000;
 
 /** Starts everything that machines need of a relay. */
 export async function startParts(options: StartPartsOptions): Promise<RelayParts> {
-  const { log, proxy, clock, metrics, running } = options;
+  const { proxy, clock, metrics, running } = options;
+  const attempts = new KnownAttempts(() => performance.now());
+  const log = logWithAttempts(options.log, attempts);
   let { config } = options;
   let waitingForRestart: readonly string[] = [];
   const { stateDir } = config;
@@ -152,7 +155,10 @@ export async function startParts(options: StartPartsOptions): Promise<RelayParts
   const lookup = createCachedLookup();
   const mirror = startMirror({ stateDir, maxBytes: budget.mirrors, lookup, log, onEvent: journal.sink });
   running.push(() => mirror.stop());
-  const upstream = createUpstream({ url, credential, onRevision, contact, lookup, proxy });
+  const upstream = createUpstream({
+    ...{ url, credential, onRevision, contact, lookup, proxy },
+    onAttempt: (mac, attempt) => attempts.learn(mac, attempt),
+  });
   running.push(() => upstream.close());
   const gate = new Gate();
   const pacer = createPacer({ ...ratesOf(config), now: () => performance.now() });
@@ -233,7 +239,7 @@ export async function startParts(options: StartPartsOptions): Promise<RelayParts
     async configure(next, waiting) {
       config = next;
       waitingForRestart = waiting;
-      log.level = config.log.level;
+      for (const each of [options.log, log]) each.level = config.log.level;
       pacer.setRates(ratesOf(config));
       const room = shareDisk(config);
       await cache.configure({ ...config.cache, maxBytes: room.images });

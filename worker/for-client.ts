@@ -11,6 +11,11 @@ export function forClient<T>(c: AppContext, result: Result<ForRelay<T>>): T {
   return value;
 }
 
+/** Tells a relay, for its log, which attempt the answer to a machine belongs to; nothing where it belongs to none. */
+export function nameAttempt(c: AppContext, attempt: string | null): void {
+  if (attempt !== null && !isDirect(c)) c.header(RELAY_HEADER.ATTEMPT, attempt);
+}
+
 /** Lets a client pass whose credential is good, for what needs no more than that. */
 export async function requireClient(c: AppContext): Promise<void> {
   const { credential } = c.get("client");

@@ -24,6 +24,12 @@ export const RELAY_HEADER = {
    * whatever installs, holds a capability or a secret, or was chosen in a menu.
    */
   REPEATABLE: "pxedge-repeatable",
+  /**
+   * In a script, an answer or what acknowledges a callback, for a relay: the id
+   * of the attempt that it belongs to, for the relay's log. Absent where it
+   * belongs to none.
+   */
+  ATTEMPT: "pxedge-attempt",
 } as const;
 
 /**

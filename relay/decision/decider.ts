@@ -135,7 +135,8 @@ export function createDecider(options: DeciderOptions): Decider {
       try {
         return await decide(request);
       } catch (error) {
-        log.error({ err: error }, "a boot script could not be made");
+        const { mac } = request.observation.client;
+        log.error({ err: error, mac }, "a boot script could not be made");
         return {
           kind: "unavailable",
           retryAfterSeconds: laterSeconds(random),

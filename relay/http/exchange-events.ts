@@ -36,9 +36,10 @@ export type ExchangeReporterOptions = {
 };
 
 /**
- * Creates the reporter. Good answers are all reported: they are the boot's
- * timeline. What is refused or fails, and the files of an image of which an
- * installer fetches thousands, are sampled a client.
+ * Creates the reporter. Each exchange is a line of the log, at `info` or above
+ * where it becomes an event. Good answers all do: they are the boot's timeline.
+ * What is refused or fails, and the files of an image of which an installer
+ * fetches thousands, are sampled a client.
  */
 export function createExchangeReporter({
   sink,
@@ -59,15 +60,16 @@ export function createExchangeReporter({
           ? undefined
           : `the client left after ${bytes} bytes`;
     const reason = why?.slice(0, MAX_REASON_LENGTH);
-    if (log.isLevelEnabled("debug")) {
-      const path = redactTarget(target);
-      log.debug({ method, path, ip, mac: client().mac, status, bytes, source, durationMs, reason }, "http");
-    }
-
-    if (onlyFailures && answer.kind !== "failed") return;
     const sampler =
       reason !== undefined ? failures : status >= 400 ? refusals : source !== undefined ? files : undefined;
-    const suppressed = sampler === undefined ? 0 : sampler.admit(ip);
+    const isTold = !onlyFailures || answer.kind === "failed";
+    const suppressed = !isTold ? undefined : sampler === undefined ? 0 : sampler.admit(ip);
+    const level = suppressed !== undefined && reason === undefined ? "info" : "debug";
+    if (log.isLevelEnabled(level)) {
+      const path = redactTarget(target);
+      log[level]({ method, path, ip, mac: client().mac, status, bytes, source, durationMs, reason }, "http");
+    }
+
     if (suppressed === undefined) return;
     const { mac } = client();
     const about: EventDetail = { method, path: redactTarget(target), ip };

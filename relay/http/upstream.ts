@@ -3,6 +3,7 @@ import * as https from "node:https";
 import type { LookupFunction } from "node:net";
 import { urlToHttpOptions } from "node:url";
 
+import type { Mac } from "../../core/addresses.ts";
 import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
 import type { Contact } from "../control-plane/contact.ts";
 import type { ProxyEnvironment } from "../net/proxy-environment.ts";
@@ -15,6 +16,8 @@ export type UpstreamOptions = {
   readonly credential: string;
   /** Told the site's state revision that an answer carries. */
   readonly onRevision: (revision: string) => void;
+  /** Told, of each MAC that is answered, under which attempt; `undefined`: under none. */
+  readonly onAttempt?: (mac: Mac, attempt: string | undefined) => void;
   /** Told how each exchange went. */
   readonly contact?: Pick<Contact, "answered" | "failed">;
   readonly lookup?: LookupFunction;
@@ -49,7 +52,7 @@ export type AskLimits = {
 
 /** Creates the way to the control plane, with connections of its own: no image keeps a script waiting. */
 export function createUpstream(options: UpstreamOptions): Upstream {
-  const { url, credential, onRevision, contact, lookup, proxy } = options;
+  const { url, credential, onRevision, onAttempt, contact, lookup, proxy } = options;
   const { protocol, hostname, port } = urlToHttpOptions(new URL(url));
   const module = protocol === "https:" ? https : http;
   const proxyEnv = { ...proxy };
@@ -77,13 +80,20 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     });
   }
 
-  function noteAnswer({ statusCode, headers }: http.IncomingMessage, askedAt: number): void {
+  function noteAnswer(
+    { statusCode, headers }: http.IncomingMessage,
+    { observation }: Question,
+    askedAt: number,
+  ): void {
     const status = statusCode!;
     const answer = { status, tookMs: performance.now() - askedAt, date: headers.date ?? null };
     if (isAnswer(status) || status === 401) contact?.answered(answer);
     else contact?.failed(`the control plane answered ${status}`);
     const revision = headers[RELAY_HEADER.STATE];
     if (typeof revision === "string") onRevision(revision);
+    // A refusal says nothing of the machine.
+    const { mac } = observation.client;
+    if (mac !== null && status >= 200 && status <= 299) onAttempt?.(mac, attemptIn(headers));
   }
 
   return {
@@ -95,7 +105,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         body: question.body,
         timeoutMs,
         signal,
-        onAnswer: (answer) => noteAnswer(answer, askedAt),
+        onAnswer: (answer) => noteAnswer(answer, question, askedAt),
       });
       // The others that wait in the pool may be as dead as the one that did not answer.
       if (reply.kind === "unreachable") closeIdle(pooled);
@@ -106,6 +116,12 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       for (const agent of [pooled, fresh]) agent.destroy();
     },
   };
+}
+
+/** What else answers in the control plane's place is not taken at its word. */
+function attemptIn(headers: http.IncomingHttpHeaders): string | undefined {
+  const value = headers[RELAY_HEADER.ATTEMPT];
+  return typeof value === "string" && /^[\w-]{1,64}$/.test(value) ? value : undefined;
 }
 
 function closeIdle(agent: http.Agent): void {

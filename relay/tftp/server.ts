@@ -196,7 +196,9 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
     }
     if (!tellable.take(performance.now())) return;
     const file = printableName(filename);
-    if (refusal.advice !== undefined) log.warn({ file, ip: peer.address }, `tftp: ${refusal.advice}`);
+    if (refusal.advice !== undefined) {
+      log.warn({ file, ip: peer.address, mac: options.macOf(peer.address) }, `tftp: ${refusal.advice}`);
+    }
     tell("refused", peer, { file, code: refusal.code, reason: refusal.reason });
   }
 

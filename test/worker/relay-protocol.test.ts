@@ -1,7 +1,18 @@
 import { reset } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
 import type { BootEvent } from "../../core/relay-protocol/events.ts";
-import { api, createSite, createProfiles, done, request, sha256Of, upload } from "./control-plane.ts";
+import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
+import {
+  api,
+  capabilityOf,
+  createProfiles,
+  createSite,
+  done,
+  request,
+  sha256Of,
+  upload,
+  type Reply,
+} from "./control-plane.ts";
 
 afterEach(reset);
 
@@ -165,4 +176,36 @@ test("events are taken once each, in order, and a wrong one does not hold up the
 
   expect((await post({ not: "a list" })).status).toBe(422);
   expect((await post(Array.from({ length: 501 }, (_, i) => event(`x${i}`)))).status).toBe(422);
+});
+
+test("a relay is told which attempt a script, an answer and a callback belong to, and nobody else is", async () => {
+  const relay = await createSite("lab", { directInstall: true });
+  await createProfiles();
+  const mac = "52:54:00:00:00:01";
+  const path = "/boot/52-54-00-00-00-01/script.ipxe";
+  await done("PUT", "/sites/lab/machines/a", { macs: [mac] });
+  const told = ({ headers }: Reply) => headers.get(RELAY_HEADER.ATTEMPT);
+  const script = (observed: string | null = mac) => relay.ask(observed, "GET", path);
+  expect(told(await script())).toBeNull();
+
+  await done("POST", "/sites/lab/machines/a/arm", { profile: "debian-12" });
+  const [{ id }] = (await done("GET", "/sites/lab/machines/a/attempts")).items;
+  for (const stranger of [null, "52:54:00:00:00:99"]) expect(told(await script(stranger))).toBeNull();
+  const { token } = await done("POST", "/sites/lab/boot-tokens", { description: "rack 1" });
+  const direct = await request("GET", `/s/${token}${path}`);
+  expect(direct.text).toContain("kernel");
+  expect(told(direct)).toBeNull();
+
+  const install = await script();
+  expect(told(install)).toBe(id);
+  const capability = capabilityOf(install.text);
+  expect(told(await relay.ask(mac, "GET", `/a/${capability}/unknown`))).toBeNull();
+  expect(told(await relay.ask(mac, "GET", `/a/${capability}/answer.sh`))).toBe(id);
+  expect(told(await script())).toBe(id);
+  const callback = () =>
+    relay.ask(mac, "POST", `/e/${capability}/installed`, "", { [RELAY_HEADER.EVENT_ID]: "e1" });
+  expect(told(await callback())).toBe(id);
+  // The same once more, as a relay does that is not sure whether it arrived.
+  expect(told(await callback())).toBe(id);
+  expect(told(await script())).toBeNull();
 });

@@ -9,7 +9,7 @@ import { parseCapability } from "../../core/boot/capability.ts";
 import { isCallbackName, MAX_CALLBACK_MESSAGE_LENGTH } from "../../core/relay-protocol/events.ts";
 import { siteObject } from "../env.ts";
 import { readText, type App, type AppContext } from "../http.ts";
-import { forClient, isDirect, requireClient } from "../for-client.ts";
+import { forClient, isDirect, nameAttempt, requireClient } from "../for-client.ts";
 import { ProblemError } from "../problem.ts";
 import { NO_STORE, refused } from "../refusal.ts";
 import type { SmbiosClaims } from "../site-object/discovered.ts";
@@ -41,7 +41,7 @@ bootRoutes.get("/boot/:mac/:script{[a-z.]+}", async (c) => {
   const site = siteObject(c.env, credential.siteId);
   const place = { mac, baseUrl: baseUrl(c) };
   const item = menuItem(c);
-  const plan = forClient(
+  const { plan, attempt } = forClient(
     c,
     await site.openScript(credential, {
       ...place,
@@ -52,6 +52,7 @@ bootRoutes.get("/boot/:mac/:script{[a-z.]+}", async (c) => {
       item,
     }),
   );
+  nameAttempt(c, attempt);
   const bootPlan = await createBootPlan(c.env, { siteId: credential.siteId, prefix }, dialect, plan);
   const { text, refused: reason } = writeScript(dialect, bootPlan, place);
   if (reason !== null) {
@@ -85,6 +86,7 @@ bootRoutes.on(["GET", "HEAD", "POST"], "/a/:capability/:file{.+}", async (c) => 
     const detail = "the answer cannot be made at the moment; the machine's timeline says why";
     throw new ProblemError({ type: "unavailable", detail });
   }
+  nameAttempt(c, outcome.attempt);
   const body = new TextEncoder().encode(outcome.text);
   return c.body(body as Uint8Array<ArrayBuffer>, 200, {
     "content-type": "text/plain; charset=utf-8",
@@ -100,7 +102,7 @@ bootRoutes.on(["GET", "POST"], "/e/:capability/:event", async (c) => {
   if (!isCallbackName(event) || capability === undefined || capability.siteId !== credential.siteId)
     return refused();
   const message = c.req.method === "POST" ? await readText(c) : (c.req.query("message") ?? "");
-  const accepted = forClient(
+  const outcome = forClient(
     c,
     await siteObject(c.env, credential.siteId).takeCallback(credential, {
       secretHash: capability.secretHash,
@@ -110,7 +112,9 @@ bootRoutes.on(["GET", "POST"], "/e/:capability/:event", async (c) => {
       heard: heardBefore(c),
     }),
   );
-  return accepted ? c.text("ok\n", 200, { "cache-control": NO_STORE }) : refused();
+  if (outcome.kind === "refused") return refused();
+  nameAttempt(c, outcome.attempt);
+  return c.text("ok\n", 200, { "cache-control": NO_STORE });
 });
 
 function script(c: AppContext, text: string): Response {

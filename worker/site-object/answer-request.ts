@@ -22,11 +22,12 @@ export type AnswerInputs = {
 };
 
 /**
+ * `served` under an attempt, or to a live system, which has none;
  * `refused` is one and the same for every wrong request, `unavailable` is a
  * right one whose answer cannot be made now; the reason is in the event.
  */
 export type AnswerOutcome =
-  | { readonly kind: "served"; readonly text: string }
+  | { readonly kind: "served"; readonly text: string; readonly attempt: string | null }
   | { readonly kind: "refused" }
   | { readonly kind: "unavailable" };
 

@@ -140,7 +140,7 @@ export function openAnswer(sql: SqlStorage, context: AnswerContext, request: Ans
     const served = { ...detail, ...(names !== "" && { secrets: names }) };
     noteBoot(sql, decision.attempt, observedMac, { stage: "answer", name: "served", detail: served }, now);
   }
-  return { kind: "served", text };
+  return { kind: "served", text, attempt: attempt.id };
 }
 
 /** The commit file exists beside every profile's own answers. */

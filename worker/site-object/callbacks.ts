@@ -20,21 +20,27 @@ export type CallbackRequest = {
   readonly heard?: Pick<BootEvent, "id" | "at">;
 };
 
+/** `taken` under an attempt, or from a live system, which has none. */
+export type CallbackOutcome =
+  | { readonly kind: "taken"; readonly attempt: string | null }
+  | { readonly kind: "refused" };
+
 /**
- * Takes a callback: idempotent, and it touches only its own attempt. `false`:
- * refused, as where another machine of the site sends it. A MAC that no machine
+ * Takes a callback: idempotent, and it touches only its own attempt. Refused,
+ * for example, where another machine of the site sends it. A MAC that no machine
  * has is believed: an installer may speak from a NIC, a bridge or a bond that
  * was never registered.
  */
-export function takeCallback(sql: SqlStorage, now: number, request: CallbackRequest): boolean {
+export function takeCallback(sql: SqlStorage, now: number, request: CallbackRequest): CallbackOutcome {
   const { event, message, observedMac, heard } = request;
-  if (heard !== undefined && hasEvent(sql, heard.id)) return true;
-  const refuse = (attempt: Attempt | null, reason: string): false => {
+  const refuse = (attempt: Attempt | null, reason: string): CallbackOutcome => {
     const detail = { event, reason };
     noteBoot(sql, attempt, observedMac, { stage: "callback", name: "refused", detail }, now);
-    return false;
+    return { kind: "refused" };
   };
   const found = findByCapability(sql, request.secretHash);
+  const taken: CallbackOutcome = { kind: "taken", attempt: found?.attempt.id ?? null };
+  if (heard !== undefined && hasEvent(sql, heard.id)) return taken;
   const sender = observedMac === null ? null : machineIdOfMac(sql, observedMac);
   if (found === null) {
     const live = findLiveBoot(sql, request.secretHash, now);
@@ -44,7 +50,7 @@ export function takeCallback(sql: SqlStorage, now: number, request: CallbackRequ
     const detail = { profile: live.pinned.profile.name, ...(message !== "" && { message }) };
     const mac = observedMac ?? findMachine(sql, live.boot.machineId)?.macs[0] ?? null;
     noteBoot(sql, null, mac, { stage: "callback", name: event, detail }, now, heard);
-    return true;
+    return taken;
   }
   if (sender !== null && sender !== found.attempt.machineId) return refuse(found.attempt, "another-machine");
   const attempt = passTime(sql, found.attempt, now);
@@ -60,7 +66,7 @@ export function takeCallback(sql: SqlStorage, now: number, request: CallbackRequ
   const mac = observedMac ?? findMachine(sql, attempt.machineId)?.macs[0] ?? null;
   const detail = { state: after.state, ...(message !== "" && { message }) };
   noteBoot(sql, attempt, mac, { stage: "callback", name: event, detail }, now, heard);
-  return true;
+  return taken;
 }
 
 /** No later than now and no earlier than the install: a relay's clock may be wrong. */

@@ -72,5 +72,5 @@ export function openLiveAnswer(
     const detail = { ...facts, profile: pinned.profile.name, ...(read !== "" && { secrets: read }) };
     noteBoot(sql, null, observedMac, { stage: "answer", name: "served", detail }, now);
   }
-  return { kind: "served", text };
+  return { kind: "served", text, attempt: null };
 }

@@ -58,6 +58,9 @@ export type KernelScript = {
   readonly urlsExpireAt: number;
 };
 
+/** A script, and the attempt that it was decided under, if any. */
+export type OpenedScript = { readonly plan: ScriptPlan; readonly attempt: string | null };
+
 /** One request for a script, as all that serves it sees it. */
 export type ScriptContext = {
   readonly site: SiteIdentity;
@@ -95,7 +98,7 @@ export function openScript(
     now: number;
   },
   request: ScriptRequest,
-): ScriptPlan {
+): OpenedScript {
   const { direct, choice, now } = given;
   const site = siteIdentity(sql);
   const unobserved = direct || request.observedMac === null;
@@ -135,11 +138,15 @@ export function openScript(
     kind: "local",
     ...(known?.localBoot !== undefined && { localBoot: known.localBoot }),
   });
+  const opened = (plan: ScriptPlan, attempt: Attempt | null = null): OpenedScript => ({
+    plan,
+    attempt: attempt?.id ?? null,
+  });
 
   if (machine === null) {
     note(first);
     discover(sql, context, direct);
-    return local();
+    return opened(local());
   }
   let decision = first;
   if (decision.kind === "arm") {
@@ -149,7 +156,7 @@ export function openScript(
         { kind: "local", reason: "menu-install-refused", attempt: null },
         { problem: armed.problem.detail },
       );
-      return local();
+      return opened(local());
     }
     decision = decide({ ...known, attempt: armed.value, unarmed });
   }
@@ -159,30 +166,30 @@ export function openScript(
     case "local":
       note(decision, given.unarmed.kind === "missing" ? { problem: given.unarmed.detail } : {});
       noteUnusual(sql, context, decision.attempt, latest);
-      return local(isStrange(decision.reason) ? null : machine);
+      return opened(local(isStrange(decision.reason) ? null : machine), decision.attempt);
     case "hold":
       note(decision);
       noteUnusual(sql, context, decision.attempt, latest);
-      return holdPlan(machine, decision.attempt);
+      return opened(holdPlan(machine, decision.attempt), decision.attempt);
     case "rescue":
       note(decision);
       noteUnusual(sql, context, decision.attempt, latest);
-      return rescuePlan(sql, context, machine, decision.attempt);
+      return opened(rescuePlan(sql, context, machine, decision.attempt), decision.attempt);
     case "install":
       note(decision);
-      return installPlan(sql, context, machine, decision.attempt);
+      return opened(installPlan(sql, context, machine, decision.attempt), decision.attempt);
     case "live":
     case "chain":
     case "san":
     case "menu": {
-      const opened = openUnarmed(sql, context, machine);
-      if (opened.kind === "refused") {
-        note({ kind: "local", reason: "profile-missing", attempt: null }, { problem: opened.problem });
-        return local();
+      const booted = openUnarmed(sql, context, machine);
+      if (booted.kind === "refused") {
+        note({ kind: "local", reason: "profile-missing", attempt: null }, { problem: booted.problem });
+        return opened(local());
       }
-      const secrets = opened.secrets.join(",");
-      note(decision, { profile: opened.profile, ...(secrets !== "" && { secrets }) });
-      return opened.plan;
+      const secrets = booted.secrets.join(",");
+      note(decision, { profile: booted.profile, ...(secrets !== "" && { secrets }) });
+      return opened(booted.plan);
     }
     case "arm":
       throw new Error("a machine that was just armed installs");
