@@ -6,8 +6,12 @@ import { readCredentials, type RelayCredentials } from "./control-plane/credenti
 import type { StateSync } from "./control-plane/state-sync.ts";
 import { RelayError } from "./errors.ts";
 
-/** Reservations are worth a wait, a dead WAN is not worth a long one. */
-const FIRST_STATE_WAIT_MS = 5000;
+/**
+ * How long a start waits for the site's state: reservations are worth a wait
+ * where nothing is known of the site, and less of one where they are known as
+ * they were before a restart.
+ */
+const FIRST_STATE_WAIT_MS = { unknown: 5000, known: 500 } as const;
 
 /**
  * Who this relay is to its control plane.
@@ -33,8 +37,12 @@ export async function requireCredentials(config: RelayConfig, log: Logger): Prom
 }
 
 /** A dead WAN does not stop a site; a revoked relay is told at once. @throws RelayError `credentials-refused` */
-export async function fetchFirstState(sync: StateSync): Promise<void> {
-  const waited = sleep(FIRST_STATE_WAIT_MS, undefined, { ref: false });
+export async function fetchFirstState(
+  sync: Pick<StateSync, "current" | "refresh">,
+  waitMs: Readonly<Record<"known" | "unknown", number>> = FIRST_STATE_WAIT_MS,
+): Promise<void> {
+  const ms = sync.current() === undefined ? waitMs.unknown : waitMs.known;
+  const waited = sleep(ms, undefined, { ref: false });
   const outcome = await Promise.race([sync.refresh(), waited]);
   if (outcome !== "unauthorized") return;
   throw new RelayError(
