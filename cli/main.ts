@@ -1,26 +1,9 @@
 #!/usr/bin/env node
-import { addCompletionCommand } from "./completion.ts";
-import { addDevCommand } from "./dev/command.ts";
-import { addFleetCommands } from "./fleet/command.ts";
-import { addDocumentCommands } from "./operator/document.ts";
-import { addImageCommands } from "./operator/image.ts";
-import { addMachineCommands } from "./operator/machine.ts";
-import { addSecretCommands } from "./operator/secret.ts";
-import { addSiteCommands } from "./operator/site.ts";
-import { addTokenCommands } from "./operator/token.ts";
-import { createProgram, runProgram } from "./program.ts";
-import { addRelayCommands } from "./relay.ts";
+import { enableCompileCache } from "node:module";
+import { join } from "node:path";
 
-const program = createProgram("Netboot and unattended installation of bare-metal machines at many sites");
-addDevCommand(program);
-addFleetCommands(program);
-addMachineCommands(program);
-addDocumentCommands(program);
-addImageCommands(program);
-addSecretCommands(program);
-addSiteCommands(program);
-addTokenCommands(program);
-addRelayCommands(program);
-addCompletionCommand(program);
+// Most of a command's time would go into stripping types and compiling. In a folder of one's own: what lies there is run.
+const cache = process.env["XDG_CACHE_HOME"] ?? (process.env["HOME"] && join(process.env["HOME"], ".cache"));
+if (cache !== undefined && cache !== "") enableCompileCache(join(cache, "pxedge"));
 
-await runProgram(program);
+await import("./pxedge.ts");

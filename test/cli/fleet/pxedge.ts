@@ -8,7 +8,7 @@ import { UsageError } from "../../../cli/usage-error.ts";
 
 export type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
-/** Runs commands in this process, as `cli/main.ts` runs them: a process of their own takes a second each. */
+/** Runs commands in this process, as `cli/pxedge.ts` runs them: a process of their own takes a second each. */
 export async function runPxedge(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
