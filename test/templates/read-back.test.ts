@@ -8,7 +8,7 @@ import type { ContextName } from "../../core/render/contexts.ts";
 import { TemplateError } from "../../core/render/problems.ts";
 import { renderTemplate } from "../../core/render/render.ts";
 import type { VariableValue } from "../../core/render/variables.ts";
-import { jsonParse, kernelPort } from "../core/render/read-back/in-process.ts";
+import { debconf, jsonParse, kernelPort } from "../core/render/read-back/in-process.ts";
 import { pythonReader } from "../core/render/read-back/python.ts";
 import type { Reader } from "../core/render/read-back/reader.ts";
 import { missingNeed } from "../relay/net/needs.ts";
@@ -39,6 +39,7 @@ const READERS: Partial<Record<ContextName, Reader>> = {
   ignition: jsonParse,
   kickstart: pythonReader("kickstart", "shlex, as pykickstart reads"),
   "kernel-args": kernelPort,
+  preseed: debconf,
   shell: shellWords,
   toml: pythonReader("toml", "tomllib"),
   unattend: pythonReader("xml", "expat"),
@@ -72,6 +73,10 @@ const USED_IN: Readonly<Record<string, Used>> = {
   "toml/proxmox-ve": { diskSerial: (variables) => isEmpty(variables["zfsDisks"]) },
   "cloud-config/talos-controlplane": { disk: (variables) => isEmpty(variables["diskSerial"]) },
   "cloud-config/talos-worker": { disk: (variables) => isEmpty(variables["diskSerial"]) },
+  "preseed/debian-12": {
+    mirrorHost: (variables) => isEmpty(variables["relayMirror"]),
+    mirrorDirectory: (variables) => isEmpty(variables["relayMirror"]),
+  },
   "kickstart/enterprise-linux": {
     proxy: (variables) =>
       ["installUrl", "relayMirror", "repositories"].some((name) => !isEmpty(variables[name])),
@@ -82,50 +87,52 @@ function isEmpty(value: VariableValue | undefined): boolean {
   return value === undefined || value === "" || (Array.isArray(value) && value.length === 0);
 }
 
-const readable = readLibrary().filter(({ template }) => READERS[template.kind] !== undefined);
+describe.each(readLibrary().map(({ path, template }) => [path, template] as const))(
+  "%s",
+  (path, template) => {
+    const reader = OWN_READERS[path] ?? READERS[template.kind];
+    if (reader === undefined) throw new Error(`nothing reads ${template.kind}`);
 
-describe.each(readable.map(({ path, template }) => [path, template] as const))("%s", (path, template) => {
-  const reader = OWN_READERS[path] ?? READERS[template.kind]!;
-
-  test.skipIf(!reader.available)(
-    `${reader.name} finds every value of ${SETS} random sets`,
-    { timeout: 600_000 },
-    () => {
-      const sets = fc.sample(variablesOf(template), SETS);
-      const rendered = sets.flatMap((variables) => {
-        try {
-          return [
-            {
-              variables,
-              text: renderTemplate(template, { ...viewFor(template), ...variables }, { name: path }),
-            },
-          ];
-        } catch (error) {
-          // The second outcome: refused, by the name of what it was refused for.
-          if (!(error instanceof TemplateError)) throw error;
-          expect(error.errors.every(({ variable }) => variable !== undefined)).toBe(true);
-          return [];
+    test.skipIf(!reader.available)(
+      `${reader.name} finds every value of ${SETS} random sets`,
+      { timeout: 600_000 },
+      () => {
+        const sets = fc.sample(variablesOf(template), SETS);
+        const rendered = sets.flatMap((variables) => {
+          try {
+            return [
+              {
+                variables,
+                text: renderTemplate(template, { ...viewFor(template), ...variables }, { name: path }),
+              },
+            ];
+          } catch (error) {
+            // The second outcome: refused, by the name of what it was refused for.
+            if (!(error instanceof TemplateError)) throw error;
+            expect(error.errors.every(({ variable }) => variable !== undefined)).toBe(true);
+            return [];
+          }
+        });
+        // What is refused is odd (a disk called "-"), and the exception.
+        expect(rendered.length).toBeGreaterThan(SETS / 2);
+        const readings = reader.read(
+          rendered.map(({ text }) => text),
+          rendered.map(() => []),
+        );
+        for (const [index, { variables }] of rendered.entries()) {
+          const reading = readings[index]!;
+          expect(reading).not.toHaveProperty("error");
+          const found = (reading as readonly string[]).join("\n");
+          for (const [name, value] of Object.entries(variables)) {
+            const isUsed = USED_IN[path]?.[name] ?? USED[name] ?? (() => true);
+            const isChoice = template.variables[name]!.enum !== undefined;
+            if (!isChoice && isUsed(variables)) expectFound(found, name, value);
+          }
         }
-      });
-      // What is refused is odd (a disk called "-"), and the exception.
-      expect(rendered.length).toBeGreaterThan(SETS / 2);
-      const readings = reader.read(
-        rendered.map(({ text }) => text),
-        rendered.map(() => []),
-      );
-      for (const [index, { variables }] of rendered.entries()) {
-        const reading = readings[index]!;
-        expect(reading).not.toHaveProperty("error");
-        const found = (reading as readonly string[]).join("\n");
-        for (const [name, value] of Object.entries(variables)) {
-          const isUsed = USED_IN[path]?.[name] ?? USED[name] ?? (() => true);
-          const isChoice = template.variables[name]!.enum !== undefined;
-          if (!isChoice && isUsed(variables)) expectFound(found, name, value);
-        }
-      }
-    },
-  );
-});
+      },
+    );
+  },
+);
 
 /** In what the parser found, or in a script inside it as one quoted word. */
 function expectFound(found: string, name: string, value: VariableValue): void {

@@ -55,16 +55,30 @@ export const pxelinuxPort = perText("port of PXELINUX's parser", (text) =>
   parsePxelinux(text).flatMap(({ directive, operand }) => [directive, operand]),
 );
 
-/** The question is `t/q` in every text. */
+/** Finds the answers to a text's questions, in their order. */
 export const debconf: Reader = {
   name: "debconf",
   available: hasDebconf,
   read(texts) {
-    const whole = texts.map((text, index) => text.replaceAll(" t/q ", ` t/q${index} `)).join("\n");
-    const answers = readThroughDebconf(
-      `${whole}\n`,
-      texts.map((_, index) => `t/q${index}`),
+    // One database takes all of them: each text's questions get names of their own.
+    const questions: { readonly name: string; readonly text: number }[] = [];
+    const renamed = texts.flatMap((whole, text) =>
+      whole.split(/(?<!\\\r?)\n/).map((line) =>
+        line.replace(/^([^\s#]\S*\s+)(\S+)/, (_, owner: string, question: string) => {
+          const name = `t${text}/${question}`;
+          questions.push({ name, text });
+          return `${owner}${name}`;
+        }),
+      ),
     );
-    return answers.map((answer) => (answer === null ? { error: "no answer" } : [answer]));
+    const answers = readThroughDebconf(
+      `${renamed.join("\n")}\n`,
+      questions.map(({ name }) => name),
+    );
+    const found = texts.map((): (string | null)[] => []);
+    for (const [index, { text }] of questions.entries()) found[text]!.push(answers[index]!);
+    return found.map((each) =>
+      each.every((answer) => answer !== null) ? each : { error: "a question without an answer" },
+    );
   },
 };
