@@ -2,11 +2,10 @@ import { createView, type RenderView } from "../../core/boot/view.ts";
 import type { Mac } from "../../core/addresses.ts";
 import { SAN_TEXTS, type ChainProfile, type SanProfile } from "../../core/boot/model.ts";
 import type { SanPlan } from "../../core/boot/plan.ts";
-import { parseInlineTemplate } from "../../core/render/parse.ts";
 import { TemplateError, type TemplateProblem } from "../../core/render/problems.ts";
 import { checkTemplate, renderTemplate } from "../../core/render/render.ts";
 import { secretNames } from "../../core/render/secret-names.ts";
-import { parseKeptTemplate } from "../parse-template.ts";
+import { parseKeptInline, parseKeptTemplate } from "../parse-template.ts";
 import { ProblemError, type FieldError, type Result } from "../problem.ts";
 import { openSecrets } from "../secret-box.ts";
 import { placeholderTree, withTree } from "../tree-url.ts";
@@ -63,7 +62,7 @@ export function renderAnswer(pinned: Pinned, template: string, view: RenderView)
 
 /** The profile's kernel arguments. @throws TemplateError */
 export function renderKernelArgs(pinned: Pinned, view: RenderView): string {
-  const parsed = parseInlineTemplate("kernel-args", pinned.profile.document.args ?? "");
+  const parsed = parseKeptInline("kernel-args", pinned.profile.document.args ?? "");
   return renderTemplate(parsed, view, { name: `${pinned.profile.name} args` });
 }
 
@@ -102,7 +101,7 @@ export function renderSan(
 
 /** Names of the secrets that it names. */
 export function sanSecrets(document: SanProfile): string[] {
-  const names = SAN_TEXTS.flatMap((field) => secretNames(parseInlineTemplate("ipxe", document[field] ?? "")));
+  const names = SAN_TEXTS.flatMap((field) => secretNames(parseKeptInline("ipxe", document[field] ?? "")));
   return [...new Set(names)];
 }
 
@@ -125,7 +124,7 @@ function renderInline(
   const pinned = { profile: { document }, variables: {} };
   const { urls, ...view } = viewOf({ ...boot, pinned, attemptId: null, capability: "" });
   const { base } = urls as { readonly base: string };
-  const parsed = parseInlineTemplate("ipxe", text);
+  const parsed = parseKeptInline("ipxe", text);
   return renderTemplate(parsed, { ...view, urls: { base } }, { name: `${name} ${field}` });
 }
 
@@ -159,7 +158,7 @@ export function checkRender(boot: {
     }
   };
   const { document } = boot.pinned.profile;
-  collect("args", () => checkTemplate(parseInlineTemplate("kernel-args", document.args ?? ""), scriptView));
+  collect("args", () => checkTemplate(parseKeptInline("kernel-args", document.args ?? ""), scriptView));
   for (const [file, { template }] of Object.entries(document.answers ?? {})) {
     const text = boot.pinned.templates[template]!.text;
     collect(`answers.${file}.${template}`, () => checkTemplate(parseKeptTemplate(text), answerView));
