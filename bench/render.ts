@@ -5,7 +5,7 @@ import { CONTEXTS } from "../core/render/contexts.ts";
 import { parseTemplate, type ParsedTemplate } from "../core/render/parse.ts";
 import { renderTemplate } from "../core/render/render.ts";
 import { secretNames } from "../core/render/secret-names.ts";
-import { withDefaults } from "../core/render/variables.ts";
+import { declaredBy } from "../core/render/view.ts";
 import { SYSTEM_VIEW } from "../test/templates/library.ts";
 
 /**
@@ -23,7 +23,7 @@ type View = Readonly<Record<string, unknown>>;
 
 /** The same values where plain mustache finds them: contexts are sections that are there, members know their place. */
 function plainView(template: ParsedTemplate, view: View): View {
-  const full = withDefaults(template.variables, view);
+  const full: View = { ...declaredBy(template).defaults, ...view };
   const lists = Object.entries(full).map(([name, value]) => [
     name,
     Array.isArray(value)

@@ -6,58 +6,71 @@ export type Scalar = string | number | boolean;
  * language cannot carry it there. There is no third outcome: what a real
  * parser of the language reads back equals the value that went in.
  */
-export type Escaped =
-  | { readonly kind: "escaped"; readonly text: string }
-  | { readonly kind: "refused"; readonly reason: string };
+export type Escaped = string | Refused;
+
+export type Refused = { readonly kind: "refused"; readonly reason: string };
 
 /**
  * How a place takes in a section of another language:
  * - `same`: the place is of that language already, values need nothing more;
  * - `through`: the section's text is the place's text, character by character,
- *   and continues `before`; values are escaped for both, inwards out;
+ *   and continues what came before it of the region (see `Taken`); values are
+ *   escaped for both, inwards out;
  * - `whole`: the section is rendered on its own and then inserted as one value;
  * - `refused`: its text would be read neither way for certain.
  */
 export type Embedding =
   | { readonly kind: "same" }
-  | { readonly kind: "through"; readonly before: string }
+  | { readonly kind: "through"; before(region: string): string }
   | { readonly kind: "whole" }
-  | { readonly kind: "refused"; readonly reason: string };
+  | Refused;
 
 /**
  * One run through a text in one language. It is fed everything in the order
  * of output, because what a value needs depends on where it lands: a `#`
  * matters at the start of a word, a quote means something else inside quotes.
+ *
+ * What it knows of the text so far is its state, small and apart from values
+ * where it can be: equal states go on alike, whatever led to them, so that a
+ * text is read once and not with every rendering (see `automaton.ts`).
  */
 export type Encoder = {
-  /**
-   * Takes in text of the template's author, which goes out as it is. Returns
-   * why it spoils the value right before it, or `null`: some languages take
-   * a value only as a whole, which shows by what follows.
-   */
-  literal(text: string): string | null;
-  /** Escapes a value for the place reached; refused values leave the place unchanged. */
-  value(value: Scalar): Escaped;
-  /** What it knows so far, as JSON would have it and never changed afterwards. */
-  save(): Saved;
-  /**
-   * Goes on from what it, or another of its kind, knew after it had taken in
-   * `text` as a literal, as if it had taken that in now.
-   */
-  restore(saved: Saved, text: string): void;
-  /** Whether what it knows after the value just written would be the same after any other. */
-  isSettled(): boolean;
-  /** How a section in `language`, the name of a context, would be taken in at the place reached. */
+  /** Takes in text of the template's author, which goes out as it is. */
+  literal(text: string): Taken;
+  /** How values are written at the place reached, then and whenever this state is reached again. */
+  slot(): Slot;
+  /** Takes in a value, by the kind that the slot reached has named. */
+  take(kind: string): void;
+  /** How a section in `language`, the name of a context, is taken in there. */
   embed(language: string): Embedding;
+  /** All that decides what comes, as JSON would have it and never changed afterwards. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- each encoder's own, which nobody else looks into
+  save(): any;
+  /** Goes on from what it, or another of its language, has saved. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- see above
+  restore(state: any): void;
 };
 
-/** What an encoder knows of a text, see `Encoder.save`. */
-export type Saved = {
-  /** All that decides what comes; equal states are equal JSON. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- each encoder's own, which nobody else looks into
-  readonly state: any;
-  /** How many characters of the text, up to its end, may be looked at again. */
-  readonly since?: number;
+/** What an author's text did. */
+export type Taken = {
+  /** Why it spoils the value right before it, or `null`: some languages take a value only as a whole. */
+  readonly problem: string | null;
+  /**
+   * How many characters at its end are the region, the text that a section in
+   * another language continues (a line, a block of text); `null`: the region
+   * goes on, and all of it belongs to it.
+   */
+  readonly region: number | null;
+};
+
+/** One place, in a state that is reached again and again: it keeps nothing of what is written. */
+export type Slot = {
+  encode(value: Scalar): Escaped;
+  /**
+   * Of an encoded value, what decides the state after it: values of one kind
+   * all lead to the same. Best a word or two for all values there are.
+   */
+  kindOf(text: string): string;
 };
 
 /** An escaping context: a language that values are escaped for. */
@@ -67,12 +80,34 @@ export type EscapingContext = {
   open(): Encoder;
 };
 
-export function escaped(text: string): Escaped {
-  return { kind: "escaped", text };
+/** Text that spoils nothing, and after which no section continues anything. */
+export const TAKEN: Taken = { problem: null, region: 0 };
+
+/** A slot whose values all come to the same. */
+export function slotOf(encode: (value: Scalar) => Escaped): Slot {
+  return { encode, kindOf: () => "" };
 }
 
-export function refused(reason: string): { readonly kind: "refused"; readonly reason: string } {
+/** A slot in which it matters whether a value is empty: then it is as if nothing were written. */
+export function quotedSlotOf(encode: (value: Scalar) => Escaped): Slot {
+  return { encode, kindOf: (text) => (text === "" ? EMPTY : "text") };
+}
+
+/** The kind of an empty value in a `quotedSlotOf`. */
+export const EMPTY = "empty";
+
+/** A slot of a language that follows every character. */
+export function exactSlotOf(encode: (value: Scalar) => Escaped): Slot {
+  return { encode, kindOf: (text) => text };
+}
+
+export function refused(reason: string): Refused {
   return { kind: "refused", reason };
+}
+
+/** A place that takes no value. */
+export function obstacle(reason: string): Slot {
+  return slotOf(() => refused(reason));
 }
 
 /** C0 controls (tab, CR and LF among them), DEL, C1 controls, and Unicode's line separators. */

@@ -1,43 +1,58 @@
+import { createAutomaton, openLayer, slotAt, takeValue } from "./automaton.ts";
+import type { Automaton, Layer, takeLiteral, takeOnce } from "./automaton.ts";
 import type { Scalar } from "./context.ts";
 import { CONTEXTS } from "./contexts.ts";
 import type { ContextName } from "./contexts.ts";
-import { openLayer, takeLiteral, takeValue, type Layer, type LiteralMemory } from "./literals.ts";
 import type { Place } from "./parse.ts";
 
 /** The variable, or the section, that a problem is told of. */
 export type Blamed = { readonly name: string; readonly place: Place };
 
+/** What is known of the texts of one template, by the language they are read in. */
+export type Automata = Map<ContextName, Automaton>;
+
 /** A text being written, in a language that sections may switch and that may end up inside another. */
 export type Output = {
-  readonly memory: LiteralMemory;
   text: string;
   /** The language, and those that sections have switched to, outermost first. */
   layers: readonly Layer[];
   /** The value right before, where nothing stands between. */
   last: Blamed | null;
-  /** Every value written, for when the text as a whole is refused. */
-  readonly values: (Blamed & { readonly value: Scalar })[];
+  /** Every value written, for when the text as a whole is refused; `null` where nobody refuses it. */
+  readonly values: Written[] | null;
 };
 
-export function createOutput(context: ContextName, memory: LiteralMemory): Output {
-  return { memory, text: "", layers: [openLayer(context)], last: null, values: [] };
+/** A value, and what named it. */
+export type Written = { readonly blamed: Blamed; readonly value: Scalar };
+
+export function createOutput(layer: Layer, values: Written[] | null): Output {
+  return { text: "", layers: [layer], last: null, values };
 }
 
-/** Writes text of the template's author. Returns why it spoils the value right before it, or `null`. */
+export function layerOf(automata: Automata, context: ContextName): Layer {
+  let automaton = automata.get(context);
+  if (automaton === undefined) automata.set(context, (automaton = createAutomaton(context)));
+  return openLayer(automaton);
+}
+
+/**
+ * Writes text of the template's author. Returns why it spoils the value right
+ * before it, which is `output.last`, or `null`.
+ *
+ * @param take `takeOnce` where it came with the values
+ */
 export function writeLiteral(
   output: Output,
   text: string,
-): { readonly spoiled: Blamed; readonly reason: string } | null {
-  if (text === "") return null;
+  take: typeof takeLiteral | typeof takeOnce,
+): string | null {
   let reason: string | null = null;
   for (const layer of output.layers) {
-    const found = takeLiteral(output.memory, layer, text);
+    const found = take(layer, text);
     reason ??= found;
   }
-  const spoiled = output.last;
-  output.last = null;
   output.text += text;
-  return reason !== null && spoiled !== null ? { spoiled, reason } : null;
+  return reason;
 }
 
 /**
@@ -45,11 +60,15 @@ export function writeLiteral(
  * must survive the outer one. Returns why it is refused, or `null`.
  */
 export function writeScalar(output: Output, scalar: Scalar, blamed: Blamed): string | null {
+  const { layers } = output;
   let piece = scalar;
-  for (let i = output.layers.length - 1; i >= 0; i--) {
-    const result = takeValue(output.memory, output.layers[i]!, piece);
-    if (result.kind === "refused") return result.reason;
-    piece = result.text;
+  for (let i = layers.length - 1; i >= 0; i--) {
+    const layer = layers[i]!;
+    const slot = slotAt(layer);
+    const result = slot.encode(piece);
+    if (typeof result !== "string") return result.reason;
+    takeValue(layer, slot, result);
+    piece = result;
   }
   output.last = blamed;
   output.text += String(piece);
@@ -60,9 +79,11 @@ export function writeScalar(output: Output, scalar: Scalar, blamed: Blamed): str
  * The values that make the text of a section one that the languages around
  * cannot carry: those they would not carry alone, else all of them.
  */
-export function blameForSection(section: Output, around: Output): readonly Blamed[] {
-  const guilty = section.values.filter(({ value }) =>
-    around.layers.some(({ context }) => CONTEXTS[context].open().value(value).kind === "refused"),
+export function blameForSection(values: readonly Written[], around: Output): readonly Blamed[] {
+  const guilty = values.filter(({ value }) =>
+    around.layers.some(
+      ({ automaton }) => typeof CONTEXTS[automaton.context].open().slot().encode(value) !== "string",
+    ),
   );
-  return guilty.length > 0 ? guilty : section.values;
+  return (guilty.length > 0 ? guilty : values).map(({ blamed }) => blamed);
 }

@@ -35,6 +35,8 @@ export type TemplateNode =
       readonly name: string;
       /** The name's parts between its dots. */
       readonly path: readonly string[];
+      /** Of `layout.raid1`, where `layout` is declared with that value: whether it has it is asked. */
+      readonly choice: { readonly variable: string; readonly choice: string } | null;
       readonly inverted: boolean;
       readonly children: readonly TemplateNode[];
       readonly place: Place;
@@ -161,6 +163,7 @@ function parseBody(
               kind: "section",
               name,
               path: name.split("."),
+              choice,
               inverted: type === "^",
               children: walk(children(), contexts, depth + 1),
               place,

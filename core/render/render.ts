@@ -1,13 +1,13 @@
 import { closestName } from "../closest-name.ts";
+import { embed, takeLiteral, takeOnce } from "./automaton.ts";
 import type { Scalar } from "./context.ts";
-import { blameForSection, createOutput, writeLiteral, writeScalar } from "./output.ts";
-import type { Blamed, Output } from "./output.ts";
-import { forExample } from "./front-matter.ts";
-import { openLayer, takeLiteral, type LiteralMemory } from "./literals.ts";
+import { lookUp, type Frame } from "./frames.ts";
+import { blameForSection, createOutput, layerOf, writeLiteral, writeScalar } from "./output.ts";
+import type { Automata, Blamed, Output, Written } from "./output.ts";
 import type { ParsedTemplate, Place, TemplateNode } from "./parse.ts";
 import { TemplateError } from "./problems.ts";
 import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
-import { describeAllowed, findChoice, valueProblem, withDefaults } from "./variables.ts";
+import { checkVariables, declaredBy, type Declared, type View } from "./view.ts";
 
 /**
  * How much a template may write, in characters as they are before escaping:
@@ -17,9 +17,6 @@ const MAX_OUTPUT_LENGTH = 4 * 1024 * 1024;
 
 /** How many pieces of a template may be walked, loops unrolled: those that write nothing count as well. */
 const MAX_STEPS = 1_000_000;
-
-/** The values a template is rendered with: variables, and what the control plane adds (`machine`, `urls` …). */
-export type View = Readonly<Record<string, unknown>>;
 
 /**
  * Renders a template, every value escaped for the context it lands in.
@@ -44,224 +41,208 @@ export function checkTemplate(template: ParsedTemplate, view: View): readonly Te
   return run(template, view).problems;
 }
 
-/** Goes with the template: who keeps one parsed keeps what is known of its texts. */
-const memories = new WeakMap<ParsedTemplate, LiteralMemory>();
+/** One template being rendered once. */
+type Rendering = {
+  readonly template: ParsedTemplate;
+  readonly given: View;
+  readonly automata: Automata;
+  /** By what they say and where: a place in a loop is one problem, however often the loop runs. */
+  readonly problems: Map<string, TemplateProblem>;
+  written: number;
+  steps: number;
+};
 
-function memoryOf(template: ParsedTemplate): LiteralMemory {
-  let memory = memories.get(template);
-  if (memory === undefined) memories.set(template, (memory = new Map()));
-  return memory;
+/** What goes with a template: who keeps one parsed keeps what is known of its texts. */
+type Prepared = { readonly declared: Declared; readonly automata: Automata };
+
+const preparedOf = new WeakMap<ParsedTemplate, Prepared>();
+
+function prepare(template: ParsedTemplate): Prepared {
+  let prepared = preparedOf.get(template);
+  if (prepared === undefined) {
+    prepared = { declared: declaredBy(template), automata: new Map() };
+    preparedOf.set(template, prepared);
+  }
+  return prepared;
 }
 
 function run(template: ParsedTemplate, given: View): { text: string; problems: TemplateProblem[] } {
-  const problems = new Map<string, TemplateProblem>();
-  const report = (code: TemplateProblemCode, message: string, place: Place, variable: string): void => {
-    // A place in a loop is one problem, however often the loop runs.
-    const key = `${code} ${place.line} ${place.column} ${variable}`;
-    if (!problems.has(key)) problems.set(key, { code, message, ...place, variable });
-  };
-
-  /** A variable that is given and not declared, and that may have been meant for one that is missing. */
-  const suggestGiven = (name: string): string => {
-    const others = Object.keys(given).filter((other) => !Object.hasOwn(template.variables, other));
-    const meant = closestName(name, others);
-    return meant === undefined ? "" : `; ${meant} is given: is it meant?`;
-  };
-  const view = withDefaults(template.variables, given);
-  for (const [name, declaration] of Object.entries(template.variables)) {
-    const value = own(view, name);
-    const missing = value === undefined || value === null;
-    if (missing && !declaration.required) continue;
-    const problem = missing
-      ? ({ code: "missing-variable", message: `is required: ${describeAllowed(declaration)}` } as const)
-      : valueProblem(declaration, value);
-    if (problem === null) continue;
-    const hint = forExample(template, name) + (missing ? suggestGiven(name) : "");
-    report(problem.code, `variable ${name} ${problem.message}${hint}`, { line: 1, column: 1 }, name);
+  const { declared, automata } = prepare(template);
+  const rendering: Rendering = { template, given, automata, problems: new Map(), written: 0, steps: 0 };
+  for (const { code, message, name } of checkVariables(template, declared, given)) {
+    report(rendering, code, message, { name, place: START });
   }
-
-  const unresolved = (what: "variable" | "section", { name, place }: Blamed): void => {
-    const meant = closestName(name, [...Object.keys(template.variables), ...Object.keys(given)]);
-    const hint = meant === undefined || meant === name ? "" : `; is ${meant} meant?`;
-    report("unresolved-variable", `${what} ${name} resolves to nothing${hint}`, place, name);
-  };
-  const refuse = ({ name, place }: Blamed, reason: string): void =>
-    report("unrenderable-value", `value of ${name} cannot be rendered: ${reason}`, place, name);
-
-  let written = 0;
-  let steps = 0;
-  /** Whether there is room for so much more; where there is not, the rest is not walked. */
-  const hasRoom = (length: number, { name, place }: Blamed): boolean => {
-    written += length;
-    if (written <= MAX_OUTPUT_LENGTH) return true;
-    report("output-too-large", `more than ${MAX_OUTPUT_LENGTH} characters are written`, place, name);
-    return false;
-  };
-
-  const emitLiteral = (text: string, output: Output): void => {
-    if (!hasRoom(text.length, { name: "", place: { line: 1, column: 1 } })) return;
-    const problem = writeLiteral(output, text);
-    if (problem !== null) refuse(problem.spoiled, problem.reason);
-  };
-
-  const emitValue = (node: TemplateNode & { kind: "value" }, value: unknown, output: Output): void => {
-    const scalar = toScalar(value);
-    if (scalar === null) return refuse(node, "it is not text, a number or a boolean");
-    const plain = String(scalar);
-    if (!plain.isWellFormed()) return refuse(node, "it is not well-formed Unicode");
-    if (node.raw) return emitLiteral(plain, output);
-    if (!hasRoom(plain.length, node)) return;
-    const { name, place } = node;
-    output.values.push({ name, place, value: scalar });
-    const reason = writeScalar(output, scalar, { name, place });
-    if (reason !== null) refuse(node, reason);
-  };
-
-  const emitSection = (
-    node: TemplateNode & { kind: "context" },
-    frames: readonly Frame[],
-    output: Output,
-  ): void => {
-    const { context: name, place } = node;
-    const refuseSection = (reason: string): void =>
-      report("misplaced-context", `the section ${name} cannot stand here: ${reason}`, place, name);
-    const embedding = output.layers.at(-1)!.encoder.embed(name);
-    switch (embedding.kind) {
-      case "refused":
-        return refuseSection(embedding.reason);
-      case "same":
-        return walk(node.children, frames, output);
-      case "through": {
-        const { layers } = output;
-        const layer = openLayer(name);
-        if (embedding.before !== "") takeLiteral(output.memory, layer, embedding.before);
-        output.layers = [...layers, layer];
-        walk(node.children, frames, output);
-        output.layers = layers;
-        return;
-      }
-      case "whole": {
-        const section = createOutput(name, output.memory);
-        const before = problems.size;
-        walk(node.children, frames, section);
-        // What is wrong inside would only be told a second time.
-        if (problems.size > before) return;
-        output.values.push(...section.values);
-        const reason = writeScalar(output, section.text, { name, place });
-        if (reason === null) return;
-        if (section.values.length === 0) return refuseSection(reason);
-        for (const blamed of blameForSection(section, output)) refuse(blamed, reason);
-        return;
-      }
-    }
-  };
-
-  const walk = (nodes: readonly TemplateNode[], frames: readonly Frame[], output: Output): void => {
-    for (const node of nodes) {
-      if (written > MAX_OUTPUT_LENGTH || steps > MAX_STEPS) return;
-      steps += 1;
-      if (steps > MAX_STEPS) {
-        report("output-too-large", `more than ${MAX_STEPS} steps are taken`, { line: 1, column: 1 }, "");
-        return;
-      }
-      switch (node.kind) {
-        case "text":
-          emitLiteral(node.text, output);
-          break;
-        case "context":
-          emitSection(node, frames, output);
-          break;
-        case "value": {
-          const value = lookUp(frames, node);
-          if (value === undefined || value === null) unresolved("variable", node);
-          else emitValue(node, value, output);
-          break;
-        }
-        case "section": {
-          const value = isChosen(template, frames, node.name) ?? lookUp(frames, node);
-          // A declared variable without a value is what such sections are for.
-          if ((value === undefined || value === null) && !Object.hasOwn(template.variables, node.name)) {
-            unresolved("section", node);
-            break;
-          }
-          for (const frame of iterations(value, node.inverted)) {
-            walk(node.children, frame === INHERIT ? frames : [...frames, frame], output);
-          }
-          break;
-        }
-      }
-    }
-  };
-  const output = createOutput(template.kind, memoryOf(template));
-  walk(template.nodes, [{ value: view }], output);
+  const output = createOutput(layerOf(automata, template.kind), null);
+  const around: Frame = { value: declared.defaults, around: null, place: null };
+  walk(rendering, template.nodes, { value: given, around, place: null }, output);
   return {
     text: output.text,
-    problems: [...problems.values()].sort((a, b) => a.line - b.line || a.column - b.column),
+    problems: [...rendering.problems.values()].sort((a, b) => a.line - b.line || a.column - b.column),
   };
 }
 
-/** Names that a list's section has beside its member; a variable cannot be named so. */
-const LIST_PLACES = ["-first", "-last", "-index"] as const;
-type ListPlace = (typeof LIST_PLACES)[number];
+/** The place of what is wrong with a template as a whole. */
+const START: Place = { line: 1, column: 1 };
+const WHOLE: Blamed = { name: "", place: START };
 
-/** What names are looked up in; of a list's member also where in the list it is. */
-type Frame = { readonly value: unknown; readonly place?: Readonly<Record<ListPlace, boolean | number>> };
+function report(
+  { problems }: Rendering,
+  code: TemplateProblemCode,
+  message: string,
+  { name: variable, place }: Blamed,
+): void {
+  const key = `${code} ${place.line} ${place.column} ${variable}`;
+  if (!problems.has(key)) problems.set(key, { code, message, ...place, variable });
+}
 
-/** A run of a section that adds no frame of its own. */
-const INHERIT = Symbol("inherit");
+function reportUnresolved(rendering: Rendering, what: "variable" | "section", blamed: Blamed): void {
+  const { template, given } = rendering;
+  const { name } = blamed;
+  const meant = closestName(name, [...Object.keys(template.variables), ...Object.keys(given)]);
+  const hint = meant === undefined || meant === name ? "" : `; is ${meant} meant?`;
+  report(rendering, "unresolved-variable", `${what} ${name} resolves to nothing${hint}`, blamed);
+}
+
+function refuse(rendering: Rendering, blamed: Blamed, reason: string): void {
+  const message = `value of ${blamed.name} cannot be rendered: ${reason}`;
+  report(rendering, "unrenderable-value", message, blamed);
+}
+
+/** Whether there is room for so much more; where there is not, the rest is not walked. */
+function hasRoom(rendering: Rendering, length: number, blamed: Blamed): boolean {
+  rendering.written += length;
+  if (rendering.written <= MAX_OUTPUT_LENGTH) return true;
+  report(rendering, "output-too-large", `more than ${MAX_OUTPUT_LENGTH} characters are written`, blamed);
+  return false;
+}
+
+function walk(rendering: Rendering, nodes: readonly TemplateNode[], frame: Frame, output: Output): void {
+  for (const node of nodes) {
+    if (rendering.written > MAX_OUTPUT_LENGTH || rendering.steps > MAX_STEPS) return;
+    rendering.steps += 1;
+    if (rendering.steps > MAX_STEPS) {
+      report(rendering, "output-too-large", `more than ${MAX_STEPS} steps are taken`, WHOLE);
+      return;
+    }
+    switch (node.kind) {
+      case "text":
+        emitLiteral(rendering, node.text, output, takeLiteral);
+        break;
+      case "value":
+        emitValue(rendering, node, lookUp(frame, node.name, node.path), output);
+        break;
+      case "section":
+        emitSection(rendering, node, frame, output);
+        break;
+      case "context":
+        emitContext(rendering, node, frame, output);
+        break;
+    }
+  }
+}
+
+function emitLiteral(
+  rendering: Rendering,
+  text: string,
+  output: Output,
+  take: typeof takeLiteral | typeof takeOnce,
+): void {
+  if (text === "" || !hasRoom(rendering, text.length, WHOLE)) return;
+  const problem = writeLiteral(output, text, take);
+  if (problem !== null && output.last !== null) refuse(rendering, output.last, problem);
+  output.last = null;
+}
+
+function emitValue(
+  rendering: Rendering,
+  node: TemplateNode & { kind: "value" },
+  value: unknown,
+  output: Output,
+): void {
+  if (value === undefined || value === null) return reportUnresolved(rendering, "variable", node);
+  const scalar = toScalar(value);
+  if (scalar === null) return refuse(rendering, node, "it is not text, a number or a boolean");
+  const plain = String(scalar);
+  if (!plain.isWellFormed()) return refuse(rendering, node, "it is not well-formed Unicode");
+  if (node.raw) return emitLiteral(rendering, plain, output, takeOnce);
+  if (!hasRoom(rendering, plain.length, node)) return;
+  output.values?.push({ blamed: node, value: scalar });
+  const reason = writeScalar(output, scalar, node);
+  if (reason !== null) refuse(rendering, node, reason);
+}
 
 /** mustache's rule: falsy or empty is no run, a list is one a member, anything else is one. */
-function iterations(value: unknown, inverted: boolean): readonly (Frame | typeof INHERIT)[] {
-  const empty = Array.isArray(value) ? value.length === 0 : !value;
-  if (inverted) return empty ? [INHERIT] : [];
-  if (empty) return [];
-  if (Array.isArray(value)) {
-    return value.map((member: unknown, index) => ({
-      value: member,
-      place: { "-first": index === 0, "-last": index === value.length - 1, "-index": index + 1 },
-    }));
+function emitSection(
+  rendering: Rendering,
+  node: TemplateNode & { kind: "section" },
+  frame: Frame,
+  output: Output,
+): void {
+  const { children, choice } = node;
+  const value =
+    choice === null
+      ? lookUp(frame, node.name, node.path)
+      : lookUp(frame, choice.variable, [choice.variable]) === choice.choice;
+  // A declared variable without a value is what such sections are for.
+  if ((value === undefined || value === null) && !Object.hasOwn(rendering.template.variables, node.name)) {
+    return reportUnresolved(rendering, "section", node);
   }
-  return value === true ? [INHERIT] : [{ value }];
+  const isList = Array.isArray(value);
+  const isEmpty = isList ? value.length === 0 : !value;
+  if (node.inverted || value === true) {
+    if (isEmpty === node.inverted) walk(rendering, children, frame, output);
+  } else if (isList) {
+    for (const [index, member] of (value as unknown[]).entries()) {
+      const place = { index, count: value.length };
+      walk(rendering, children, { value: member, around: frame, place }, output);
+    }
+  } else if (!isEmpty) walk(rendering, children, { value, around: frame, place: null }, output);
 }
 
-/**
- * Resolves a dotted name: its first part in the innermost frame that has it,
- * the rest inside that. `-first`, `-last` and `-index` (from 1) say where in
- * the innermost list it is, as other mustaches have them.
- */
-function lookUp(
-  frames: readonly Frame[],
-  { name, path }: { readonly name: string; readonly path: readonly string[] },
-): unknown {
-  if (name === ".") return frames.at(-1)?.value;
-  const place = name.startsWith("-") ? LIST_PLACES.find((known) => known === name) : undefined;
-  if (place !== undefined) return frames.findLast((frame) => frame.place !== undefined)?.place?.[place];
-  const head = path[0]!;
-  for (let i = frames.length - 1; i >= 0; i--) {
-    let value = own(frames[i]!.value, head);
-    if (value === undefined) continue;
-    for (let part = 1; part < path.length; part++) value = own(value, path[part]!);
-    return value;
+/** A section in another language. */
+function emitContext(
+  rendering: Rendering,
+  node: TemplateNode & { kind: "context" },
+  frame: Frame,
+  output: Output,
+): void {
+  const { context: name, place, children } = node;
+  const refuseSection = (reason: string): void =>
+    report(rendering, "misplaced-context", `the section ${name} cannot stand here: ${reason}`, {
+      name,
+      place,
+    });
+  const embedding = embed(output.layers.at(-1)!, name);
+  switch (embedding.kind) {
+    case "refused":
+      return refuseSection(embedding.reason);
+    case "same":
+      return walk(rendering, children, frame, output);
+    case "through": {
+      const { layers } = output;
+      const layer = layerOf(rendering.automata, name);
+      const before = embedding.before(output.layers.at(-1)!.region);
+      if (before !== "") takeOnce(layer, before);
+      output.layers = [...layers, layer];
+      walk(rendering, children, frame, output);
+      output.layers = layers;
+      return;
+    }
+    case "whole": {
+      const values: Written[] = [];
+      const section = createOutput(layerOf(rendering.automata, name), values);
+      const before = rendering.problems.size;
+      walk(rendering, children, frame, section);
+      // What is wrong inside would only be told a second time.
+      if (rendering.problems.size > before) return;
+      output.values?.push(...values);
+      const reason = writeScalar(output, section.text, { name, place });
+      if (reason === null) return;
+      if (values.length === 0) return refuseSection(reason);
+      for (const blamed of blameForSection(values, output)) refuse(rendering, blamed, reason);
+      return;
+    }
   }
-  return undefined;
-}
-
-/** Whether `layout` has the value `raid1`, for the name `layout.raid1`; `undefined` for any other name. */
-function isChosen(
-  { variables }: ParsedTemplate,
-  frames: readonly Frame[],
-  name: string,
-): boolean | undefined {
-  const choice = findChoice(variables, name);
-  return choice === null
-    ? undefined
-    : lookUp(frames, { name: choice.variable, path: [choice.variable] }) === choice.choice;
-}
-
-/** An own property of a plain object: never a prototype's, never a list's length. */
-function own(holder: unknown, key: string): unknown {
-  if (typeof holder !== "object" || holder === null || Array.isArray(holder)) return undefined;
-  return Object.hasOwn(holder, key) ? (holder as Record<string, unknown>)[key] : undefined;
 }
 
 function toScalar(value: unknown): Scalar | null {

@@ -108,17 +108,3 @@ export function findChoice(
   const choices = Object.hasOwn(variables, variable) ? variables[variable]!.enum : undefined;
   return choices === undefined ? null : { variable, choice, isKnown: choices.includes(choice) };
 }
-
-/** The view with the declared defaults where it has nothing. */
-export function withDefaults(
-  variables: Readonly<Record<string, VariableDeclaration>>,
-  view: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
-  const full: Record<string, unknown> = { ...view };
-  for (const [name, declaration] of Object.entries(variables)) {
-    if (declaration.default !== undefined && (full[name] === undefined || full[name] === null)) {
-      full[name] = declaration.default;
-    }
-  }
-  return full;
-}

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseTemplate } from "../../core/render/parse.ts";
 import { checkTemplate, renderTemplate } from "../../core/render/render.ts";
-import type { View } from "../../core/render/render.ts";
+import type { View } from "../../core/render/view.ts";
 import type { ParsedTemplate } from "../../core/render/parse.ts";
 import { variablesOf } from "./generate.ts";
 import { readLibrary, SYSTEM_VIEW } from "./library.ts";

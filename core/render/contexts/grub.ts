@@ -1,4 +1,4 @@
-import { escaped, hasControl, refused } from "../context.ts";
+import { exactSlotOf, hasControl, obstacle, refused, TAKEN } from "../context.ts";
 import type { EscapingContext } from "../context.ts";
 import { createGrubScanner } from "./grub-scanner.ts";
 
@@ -17,34 +17,36 @@ export const grub: EscapingContext = {
     return {
       literal(text) {
         scanner.feed(text);
-        return null;
+        return TAKEN;
       },
-      value(given) {
-        const value = String(given);
-        if (hasControl(value)) return refused("GRUB reads a script by lines, without control characters");
+      slot() {
         const place = scanner.place();
-        if (place.kind === "obstacle") return refused(place.reason);
-        if (place.kind === "comment" && /['"\\$]/.test(value)) {
-          return refused("a GRUB comment cannot carry quotes, backslashes and $");
-        }
-        const text = quote(value, place.kind);
-        if (new TextEncoder().encode(scanner.word + text).length > MAX_WORD_BYTES) {
-          return refused(`GRUB cannot read words longer than ${MAX_WORD_BYTES} bytes`);
-        }
-        scanner.feed(text);
-        return escaped(text);
+        if (place.kind === "obstacle") return obstacle(place.reason);
+        const { word } = scanner;
+        return exactSlotOf((given) => {
+          const value = String(given);
+          if (hasControl(value)) return refused("GRUB reads a script by lines, without control characters");
+          if (place.kind === "comment" && /['"\\$]/.test(value)) {
+            return refused("a GRUB comment cannot carry quotes, backslashes and $");
+          }
+          const text = quote(value, place.kind);
+          return new TextEncoder().encode(word + text).length > MAX_WORD_BYTES
+            ? refused(`GRUB cannot read words longer than ${MAX_WORD_BYTES} bytes`)
+            : text;
+        });
       },
-      isSettled: () => false,
-      save: () => ({ state: scanner.save() }),
-      restore: ({ state }) => scanner.restore(state),
+      take: (text) => scanner.feed(text),
+      save: () => scanner.save(),
+      restore: (state) => scanner.restore(state),
       embed(language) {
         const place = scanner.place();
         if (place.kind === "obstacle") return refused(place.reason);
         if (place.kind === "comment") return refused("it stands in a comment");
         // Kernel arguments are many words of GRUB's, anything else is one.
         if (language !== "kernel-args") return { kind: "whole" };
+        const { word } = scanner;
         return place.kind === "word"
-          ? { kind: "through", before: scanner.word }
+          ? { kind: "through", before: () => word }
           : refused("kernel arguments are words of their own here: leave the quotes out");
       },
     };

@@ -1,7 +1,7 @@
-import { escaped, hasControl, refused } from "../context.ts";
+import { hasControl, refused } from "../context.ts";
 import type { EscapingContext } from "../context.ts";
 import { ipxeWordProblem } from "./ipxe-words.ts";
-import { createWordTracker } from "./words.ts";
+import { createWordTracker, essence } from "./words.ts";
 
 /** iPXE scripts: a language without quoting, so a value goes in as it is or not at all. */
 export const ipxe: EscapingContext = {
@@ -9,25 +9,25 @@ export const ipxe: EscapingContext = {
   open() {
     const words = createWordTracker();
     return {
-      literal(text) {
-        words.feed(text);
-        return null;
+      literal: (text) => words.feed(text),
+      slot() {
+        const { word } = words;
+        return {
+          encode(value) {
+            const text = String(value);
+            if (hasControl(text)) return refused("iPXE cannot carry control characters or line ends");
+            const problem = ipxeWordProblem(text, word);
+            return problem === null ? text : refused(problem);
+          },
+          kindOf: (text) => essence(word + text),
+        };
       },
-      value(value) {
-        const text = String(value);
-        if (hasControl(text)) return refused("iPXE cannot carry control characters or line ends");
-        const problem = ipxeWordProblem(text, words.word);
-        if (problem !== null) return refused(problem);
-        words.feed(text);
-        return escaped(text);
-      },
-      isSettled: () => false,
-      // To take a text in again is as fast.
-      save: () => ({ state: null }),
-      restore: (_, text) => words.feed(text),
+      take: (kind) => words.goOn(kind),
+      save: () => words.word,
+      restore: (word) => words.goOn(word),
       embed: (language) =>
         language === "kernel-args"
-          ? { kind: "through", before: words.word }
+          ? { kind: "through", before: (region) => region }
           : refused("an iPXE script takes in kernel arguments only"),
     };
   },

@@ -1,5 +1,5 @@
-import { escaped, refused } from "../context.ts";
-import type { EscapingContext } from "../context.ts";
+import { EMPTY, obstacle, quotedSlotOf, refused, slotOf, TAKEN } from "../context.ts";
+import type { EscapingContext, Taken } from "../context.ts";
 import { createEscapeTracker } from "./escape-tracker.ts";
 
 /**
@@ -45,25 +45,20 @@ export const json: EscapingContext = {
       literal(text) {
         let fits = true;
         for (const char of text) fits = step(char) && fits;
-        return fits ? null : "a value cannot name a member, nor be followed by more of itself";
+        return fits ? TAKEN : SPOILING;
       },
-      value(value) {
+      slot() {
+        if (insideString) return escape.pending ? obstacle("a backslash stands before it") : STRING;
+        return takesValue() ? VALUE : obstacle("a JSON value cannot stand here");
+      },
+      take(kind) {
         if (insideString) {
-          if (escape.pending) return refused("a backslash stands before it");
-          const text = JSON.stringify(String(value)).slice(1, -1);
-          if (text !== "") emptyString = false;
+          if (kind !== EMPTY) emptyString = false;
           stringHoldsValue = true;
-          return escaped(text);
-        }
-        if (!takesValue()) return refused("a JSON value cannot stand here");
-        // JSON.stringify follows the ECMAScript rule for numbers, which is within JSON's.
-        const text = JSON.stringify(value);
-        afterValue = true;
-        return escaped(text);
+        } else afterValue = true;
       },
-      isSettled: () => afterValue,
-      save: () => ({ state: [escape.save(), insideString, emptyString, last, afterValue, stringHoldsValue] }),
-      restore: ({ state }) => {
+      save: () => [escape.save(), insideString, emptyString, last, afterValue, stringHoldsValue],
+      restore: (state) => {
         escape.restore(state[0]);
         [, insideString, emptyString, last, afterValue, stringHoldsValue] = state;
       },
@@ -75,3 +70,13 @@ export const json: EscapingContext = {
     };
   },
 };
+
+const SPOILING: Taken = {
+  problem: "a value cannot name a member, nor be followed by more of itself",
+  region: 0,
+};
+
+const STRING = quotedSlotOf((value) => JSON.stringify(String(value)).slice(1, -1));
+
+// JSON.stringify follows the ECMAScript rule for numbers, which is within JSON's.
+const VALUE = slotOf((value) => JSON.stringify(value));

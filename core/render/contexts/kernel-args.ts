@@ -1,7 +1,7 @@
-import { escaped, hasControl, refused } from "../context.ts";
+import { hasControl, obstacle, refused } from "../context.ts";
 import type { EscapingContext } from "../context.ts";
 import { ipxeWordProblem } from "./ipxe-words.ts";
-import { createWordTracker } from "./words.ts";
+import { createWordTracker, essence } from "./words.ts";
 
 /**
  * The Linux command line. It has several readers that do not agree on
@@ -16,31 +16,37 @@ export const kernelArgs: EscapingContext = {
   open() {
     const words = createWordTracker();
     let insideQuotes = false;
-    const feed = (text: string): void => {
-      if (text.split('"').length % 2 === 0) insideQuotes = !insideQuotes;
-      words.feed(text);
-    };
     return {
       literal(text) {
-        feed(text);
-        return null;
+        if (text.split('"').length % 2 === 0) insideQuotes = !insideQuotes;
+        return words.feed(text);
       },
-      value(value) {
-        const text = String(value);
-        if (insideQuotes) return refused("it stands inside quotes, which only some readers understand");
-        const problem = kernelProblem(text) ?? ipxeWordProblem(text, words.word);
-        if (problem !== null) return refused(problem);
-        words.feed(text);
-        return escaped(text);
+      slot() {
+        if (insideQuotes) return obstacle("it stands inside quotes, which only some readers understand");
+        const { word } = words;
+        return {
+          encode(value) {
+            const text = String(value);
+            if (HARMLESS.test(text)) return text;
+            const problem = kernelProblem(text) ?? ipxeWordProblem(text, word);
+            return problem === null ? text : refused(problem);
+          },
+          kindOf: (text) => essence(word + text),
+        };
       },
-      isSettled: () => false,
-      // To take a text in again is as fast.
-      save: () => ({ state: null }),
-      restore: (_, text) => feed(text),
+      take: (kind) => words.goOn(kind),
+      save: () => [words.word, insideQuotes],
+      restore: (state) => {
+        words.goOn(state[0]);
+        insideQuotes = state[1];
+      },
       embed: () => refused("kernel arguments take in no other language"),
     };
   },
 };
+
+/** Most values there are, which none of the readers takes for anything else, whatever stands before them. */
+const HARMLESS = /^[A-Za-z0-9_./=@,+-][A-Za-z0-9_./:=@,+-]*$/;
 
 function kernelProblem(value: string): string | null {
   if (hasControl(value)) return "kernel arguments cannot carry control characters or line ends";

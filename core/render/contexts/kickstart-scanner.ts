@@ -14,10 +14,14 @@ export type KickstartPlace =
  * `#` outside quotes starts a comment even in the middle of a word.
  */
 export type KickstartScanner = {
-  /** The line being written. */
+  /** The line being written, or a shorter one that stands for it. */
   readonly line: string;
+  /** Whether that line opens a section. */
+  readonly isHeading: boolean;
   /** @param onScript is given text of scripts, and `null` where a script begins */
   feed(text: string, onScript: (text: string | null) => void): void;
+  /** Says that a value was written, and what of it matters, see `slot` in `kickstart.ts`. */
+  takeValue(kind: string): void;
   place(): KickstartPlace;
   save(): KickstartState;
   restore(state: KickstartState): void;
@@ -34,9 +38,6 @@ type Section = "commands" | "script" | "foreign-script" | "packages" | "other" |
 
 /** A command's line: of it matter the command, which nothing unquotes, and how it ends. */
 const COMMAND = /^\s*([^\s%"'\\#]+)\s(?:.*?)(.)$/s;
-
-/** Stands for any line of a script that is not %end. */
-const SCRIPT_LINE = "-";
 
 const SCRIPTS = /^%(?:pre|pre-install|post|onerror|traceback|firstboot)$/;
 /** `busybox` is ESXi's, whose sections end where the next one begins: all of them are shell then. */
@@ -78,6 +79,9 @@ export function createKickstartScanner(): KickstartScanner {
     get line() {
       return line;
     },
+    get isHeading() {
+      return section === "commands" && line.trimStart().startsWith("%");
+    },
     feed(text, onScript) {
       for (let start = 0; start < text.length;) {
         const lineEnd = text.indexOf("\n", start);
@@ -85,25 +89,26 @@ export function createKickstartScanner(): KickstartScanner {
         const piece = text.slice(start, end);
         if (section === "commands") for (const char of piece) stepCommand(char);
         if (section === "script") onScript(text.slice(start, end + 1));
-        line += piece;
-        if (section === "commands") line = line.replace(COMMAND, "$1 $2");
-        // Of a script's line only matters whether it is %end.
-        if (section === "script" && !/^\s*(?:%|$)/.test(line)) line = SCRIPT_LINE;
+        line = essence(section, line + piece);
         if (lineEnd !== -1) endLine(onScript);
         start = end + 1;
       }
     },
+    takeValue: (kind) => void (line = essence(section, line + kind)),
     save: () => [section, line, quote, escaping],
     restore: (state) => void ([section, line, quote, escaping] = state),
     place() {
       const obstacle = (reason: string): KickstartPlace => ({ kind: "obstacle", reason });
       switch (section) {
         case "script":
-          return { kind: "script" };
+          return /^\s*%end(?:\s|$)/.test(line) ? obstacle("it stands behind %end") : { kind: "script" };
         case "foreign-script":
           return obstacle("it stands in a script whose --interpreter is no shell");
         case "packages":
-          return /#/.test(line) ? { kind: "comment" } : { kind: "package", startsLine: line.trim() === "" };
+          if (line.includes("#")) return { kind: "comment" };
+          return /^\s*%\S*$/.test(line)
+            ? obstacle("a value cannot name what starts with %")
+            : { kind: "package", startsLine: line.trim() === "" };
         case "other":
           return obstacle("it stands in a section whose language is not known");
         case "lost":
@@ -118,6 +123,13 @@ export function createKickstartScanner(): KickstartScanner {
       }
     },
   };
+}
+
+/** The line that stands for another. Of a section's line matter whether it is %end, and whether a comment began. */
+function essence(section: Section, line: string): string {
+  if (section === "commands") return line.replace(COMMAND, "$1 $2");
+  if (/^\s*(?:%|#?$)/.test(line)) return line;
+  return line.includes("#") ? "-#" : "-";
 }
 
 function sectionOf(words: readonly string[]): Section {

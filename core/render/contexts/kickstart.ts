@@ -1,6 +1,6 @@
-import { escaped, hasControl, refused } from "../context.ts";
-import type { Encoder, Escaped, EscapingContext } from "../context.ts";
-import { createKickstartScanner } from "./kickstart-scanner.ts";
+import { hasControl, obstacle, refused, TAKEN } from "../context.ts";
+import type { Escaped, EscapingContext, Refused } from "../context.ts";
+import { createKickstartScanner, type KickstartPlace } from "./kickstart-scanner.ts";
 import { shell } from "./shell.ts";
 
 /**
@@ -21,57 +21,39 @@ export const kickstart: EscapingContext = {
   open() {
     const scanner = createKickstartScanner();
     let script = shell.open();
-    let settled = false;
-    const onScript = (text: string | null): void => {
-      if (text === null) script = shell.open();
-      else script.literal(text);
-    };
-    const feed = (text: string): Escaped => {
-      scanner.feed(text, onScript);
-      return escaped(text);
-    };
     return {
       literal(text) {
-        scanner.feed(text, onScript);
-        return null;
+        scanner.feed(text, (piece) => {
+          if (piece === null) script = shell.open();
+          else script.literal(piece);
+        });
+        return TAKEN;
       },
-      value(given) {
-        const value = String(given);
+      slot() {
         const place = scanner.place();
-        settled = place.kind === "word";
-        if (place.kind === "obstacle") return refused(place.reason);
+        if (place.kind === "obstacle") return obstacle(place.reason);
         if (place.kind === "script") {
-          const result = scriptValue(value, script);
-          // The script has seen it already.
-          if (result.kind === "escaped") {
-            scanner.feed(result.text, () => {});
-            settled = script.isSettled() && !result.text.includes("\n");
-          }
-          return result;
+          const slot = script.slot();
+          return { ...slot, encode: (value) => scriptProblem(String(value)) ?? slot.encode(value) };
         }
-        if (hasControl(value)) return refused("a kickstart line carries no control characters or line ends");
-        switch (place.kind) {
-          case "word":
-            if (place.startsWord && value.startsWith("-")) return refused("it would be read as an option");
-            return feed(`'${value.replaceAll("'", "'\\''")}'`);
-          case "double":
-            return feed(value.replace(/["\\]/g, "\\$&"));
-          case "single":
-            return value.includes("'") ? refused("single quotes cannot carry a '") : feed(value);
-          case "comment":
-            return /^#$/.test(scanner.line) ? refused("a blank must stand behind the #") : feed(value);
-          case "package":
-            if (!/^[\w.+:~/@^*-]+$/.test(value) || (place.startsLine && /^[-@]/.test(value))) {
-              return refused("it is not the name of a package");
-            }
-            return feed(value);
-        }
+        const { isHeading } = scanner;
+        const afterHash = scanner.line === "#";
+        return {
+          encode: (value) => encodeInLine(String(value), place, afterHash),
+          // What opens a section says in which language it is.
+          kindOf: (text) => (isHeading ? text : ANY),
+        };
       },
-      isSettled: () => settled,
-      save: () => ({ state: [scanner.save(), script.save()] }),
-      restore: ({ state }, text) => {
+      take(kind) {
+        if (scanner.place().kind === "script") {
+          script.take(kind);
+          scanner.takeValue(ANY);
+        } else scanner.takeValue(kind);
+      },
+      save: () => [scanner.save(), script.save()],
+      restore: (state) => {
         scanner.restore(state[0]);
-        script.restore(state[1], text);
+        script.restore(state[1]);
       },
       embed(language) {
         const place = scanner.place();
@@ -94,8 +76,34 @@ export const kickstart: EscapingContext = {
   },
 };
 
-function scriptValue(value: string, script: Encoder): Escaped {
+/** Stands for any value, which on the lines where it does means no more than that something is there. */
+const ANY = "-";
+
+function scriptProblem(value: string): Refused | null {
   if (SECTION_MARK.test(value)) return refused("a line that starts with % could end the section");
-  if (value.includes("\r")) return refused("Anaconda reads a CR as a line end");
-  return script.value(value);
+  return value.includes("\r") ? refused("Anaconda reads a CR as a line end") : null;
+}
+
+function encodeInLine(
+  value: string,
+  place: Exclude<KickstartPlace, { kind: "obstacle" | "script" }>,
+  afterHash: boolean,
+): Escaped {
+  if (hasControl(value)) return refused("a kickstart line carries no control characters or line ends");
+  switch (place.kind) {
+    case "word":
+      return place.startsWord && value.startsWith("-")
+        ? refused("it would be read as an option")
+        : `'${value.replaceAll("'", "'\\''")}'`;
+    case "double":
+      return value.replace(/["\\]/g, "\\$&");
+    case "single":
+      return value.includes("'") ? refused("single quotes cannot carry a '") : value;
+    case "comment":
+      return afterHash ? refused("a blank must stand behind the #") : value;
+    case "package":
+      return !/^[\w.+:~/@^*-]+$/.test(value) || (place.startsLine && /^[-@]/.test(value))
+        ? refused("it is not the name of a package")
+        : value;
+  }
 }

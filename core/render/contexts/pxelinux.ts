@@ -1,4 +1,4 @@
-import { escaped, hasControl, refused } from "../context.ts";
+import { exactSlotOf, hasControl, refused, TAKEN } from "../context.ts";
 import type { EscapingContext } from "../context.ts";
 import { kernelArgs } from "./kernel-args.ts";
 
@@ -28,47 +28,53 @@ export const pxelinux: EscapingContext = {
       line = lines.pop()!;
       for (const whole of lines) inHelp = inHelp ? !HELP_END.test(whole) : HELP_LINE.test(whole);
     };
-    const problem = (value: string): string | null => {
-      if (hasControl(value)) return "PXELINUX cannot carry control characters or line ends";
-      if (inHelp) return "it stands in a help text, which a line of its own could end";
-      if (/^\s*\S*$/.test(line)) return "a value cannot name a directive";
-      if (new TextEncoder().encode(line + value).length > MAX_LINE_BYTES) {
-        return `PXELINUX cannot read lines longer than ${MAX_LINE_BYTES} bytes`;
-      }
-      if (APPEND_LINE.test(line)) {
-        const args = kernelArgs.open();
-        args.literal(line.replace(APPEND_LINE, ""));
-        const result = args.value(value);
-        return result.kind === "refused" ? result.reason : null;
-      }
-      if (LABEL_LINE.test(line) && value.includes("^")) return "a ^ marks a menu's hot key";
-      if (TEXT_LINE.test(line) || LABEL_LINE.test(line)) {
-        return value === "" || value !== value.trim() ? "blanks around a text are not kept" : null;
-      }
-      if (value === "" || /\s/.test(value)) return "the operand is one word without white space";
-      if (INITRD_LINE.test(line) && value.includes(",")) return "a comma separates initrds";
-      return null;
-    };
     return {
       literal(text) {
         feed(text);
-        return null;
+        return TAKEN;
       },
-      value(given) {
-        const value = String(given);
-        const reason = problem(value);
-        if (reason !== null) return refused(reason);
-        feed(value);
-        return escaped(value);
+      slot() {
+        const place = { line, inHelp };
+        return exactSlotOf((value) => {
+          const text = String(value);
+          const reason = problemOf(text, place);
+          return reason === null ? text : refused(reason);
+        });
       },
-      isSettled: () => false,
-      // To take a text in again is as fast.
-      save: () => ({ state: null }),
-      restore: (_, text) => feed(text),
-      embed: (language) =>
-        language === "kernel-args" && APPEND_LINE.test(line)
-          ? { kind: "through", before: line.replace(APPEND_LINE, "") }
-          : refused("a PXELINUX configuration takes in kernel arguments on APPEND lines only"),
+      take: feed,
+      save: () => [line, inHelp],
+      restore: (state) => void ([line, inHelp] = state),
+      embed(language) {
+        const args = line.replace(APPEND_LINE, "");
+        return language === "kernel-args" && args !== line
+          ? { kind: "through", before: () => args }
+          : refused("a PXELINUX configuration takes in kernel arguments on APPEND lines only");
+      },
     };
   },
 };
+
+function problemOf(
+  value: string,
+  { line, inHelp }: { readonly line: string; readonly inHelp: boolean },
+): string | null {
+  if (hasControl(value)) return "PXELINUX cannot carry control characters or line ends";
+  if (inHelp) return "it stands in a help text, which a line of its own could end";
+  if (/^\s*\S*$/.test(line)) return "a value cannot name a directive";
+  if (new TextEncoder().encode(line + value).length > MAX_LINE_BYTES) {
+    return `PXELINUX cannot read lines longer than ${MAX_LINE_BYTES} bytes`;
+  }
+  if (APPEND_LINE.test(line)) {
+    const args = kernelArgs.open();
+    args.literal(line.replace(APPEND_LINE, ""));
+    const result = args.slot().encode(value);
+    return typeof result === "string" ? null : result.reason;
+  }
+  if (LABEL_LINE.test(line) && value.includes("^")) return "a ^ marks a menu's hot key";
+  if (TEXT_LINE.test(line) || LABEL_LINE.test(line)) {
+    return value === "" || value !== value.trim() ? "blanks around a text are not kept" : null;
+  }
+  if (value === "" || /\s/.test(value)) return "the operand is one word without white space";
+  if (INITRD_LINE.test(line) && value.includes(",")) return "a comma separates initrds";
+  return null;
+}

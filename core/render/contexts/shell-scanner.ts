@@ -1,17 +1,14 @@
 /** Where in a shell text a value would land. */
 export type ShellPlace =
-  | { readonly kind: "word" }
+  | { readonly kind: "word"; readonly beforeHereDocument: boolean }
   | { readonly kind: "comment" }
   | { readonly kind: "obstacle"; readonly reason: string };
 
 /** Follows shell text far enough to know whether a single-quoted word means itself here. */
 export type ShellScanner = {
   feed(text: string): void;
-  /**
-   * Feeds a single-quoted word, which was written where a word may stand.
-   * Returns whether any other would have come to the same.
-   */
-  feedQuoted(text: string): boolean;
+  /** Says that a value was written: a single-quoted word, or in a comment one without line ends. */
+  takeValue(): void;
   place(): ShellPlace;
   save(): ShellState;
   restore(state: ShellState): void;
@@ -168,17 +165,12 @@ export function createShellScanner(): ShellScanner {
     return false;
   };
 
-  const feed = (text: string): void => {
-    for (const char of text) step(char);
-  };
-
   return {
-    feed,
-    feedQuoted(text) {
-      // A line end in it would begin the here-document that waits for one.
-      if (here !== null) feed(text);
-      else previous = recent = "'";
-      return here === null;
+    feed(text) {
+      for (const char of text) step(char);
+    },
+    takeValue() {
+      if (modes.at(-1) === "words") previous = recent = "'";
     },
     save: () => [[...modes], previous, recent, escaping, unsure, here && { ...here }],
     restore: (state) => {
@@ -197,7 +189,7 @@ export function createShellScanner(): ShellScanner {
       if (mode !== "words") return { kind: "obstacle", reason: OBSTACLES[mode] };
       if (escaping) return { kind: "obstacle", reason: "a backslash stands before it" };
       if (previous === "$") return { kind: "obstacle", reason: "a $ stands before it" };
-      return { kind: "word" };
+      return { kind: "word", beforeHereDocument: here !== null };
     },
   };
 }

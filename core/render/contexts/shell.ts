@@ -1,4 +1,4 @@
-import { escaped, hasControl, refused } from "../context.ts";
+import { hasControl, obstacle, refused, slotOf, TAKEN } from "../context.ts";
 import type { EscapingContext } from "../context.ts";
 import { createShellScanner } from "./shell-scanner.ts";
 
@@ -12,28 +12,20 @@ export const shell: EscapingContext = {
   title: "shell",
   open() {
     const scanner = createShellScanner();
-    let settled = false;
     return {
       literal(text) {
         scanner.feed(text);
-        return null;
+        return TAKEN;
       },
-      value(given) {
-        const value = String(given);
-        if (value.includes("\0")) return refused("the shell cannot carry a NUL");
+      slot() {
         const place = scanner.place();
-        if (place.kind === "obstacle") return refused(place.reason);
-        if (place.kind === "comment") {
-          settled = true;
-          return hasControl(value) ? refused("a line end would end the comment") : escaped(value);
-        }
-        const quoted = `'${value.replaceAll("'", "'\\''")}'`;
-        settled = scanner.feedQuoted(quoted);
-        return escaped(quoted);
+        if (place.kind === "obstacle") return obstacle(place.reason);
+        if (place.kind === "comment") return COMMENT;
+        return place.beforeHereDocument ? WORD_BEFORE_HERE_DOCUMENT : WORD;
       },
-      isSettled: () => settled,
-      save: () => ({ state: scanner.save() }),
-      restore: ({ state }) => scanner.restore(state),
+      take: () => scanner.takeValue(),
+      save: () => scanner.save(),
+      restore: (state) => scanner.restore(state),
       embed() {
         const place = scanner.place();
         if (place.kind === "word") return { kind: "whole" };
@@ -42,3 +34,21 @@ export const shell: EscapingContext = {
     };
   },
 };
+
+const WORD = slotOf((value) => quote(String(value)));
+
+const WORD_BEFORE_HERE_DOCUMENT = slotOf((value) =>
+  String(value).includes("\n")
+    ? refused("a line end would begin the here-document that stands before it")
+    : quote(String(value)),
+);
+
+const COMMENT = slotOf((value) =>
+  hasControl(String(value)) ? refused("a line end would end the comment") : String(value),
+);
+
+function quote(value: string) {
+  return value.includes("\0")
+    ? refused("the shell cannot carry a NUL")
+    : `'${value.replaceAll("'", "'\\''")}'`;
+}

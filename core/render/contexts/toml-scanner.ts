@@ -1,3 +1,4 @@
+import { EMPTY } from "../context.ts";
 import { createEscapeTracker, type EscapeState } from "./escape-tracker.ts";
 
 /** Where in a TOML document a value would land. */
@@ -13,8 +14,8 @@ export type TomlScanner = {
   /** Returns whether all of the text may follow a whole value. */
   feed(text: string): boolean;
   place(): TomlPlace;
-  /** Says that a whole value was just written. */
-  close(): void;
+  /** Says that a value was written, one of a slot's kinds. */
+  takeValue(kind: string): void;
   save(): TomlState;
   restore(state: TomlState): void;
 };
@@ -39,7 +40,7 @@ export function createTomlScanner(): TomlScanner {
   /** Open `[` and `{` right of the `=`. */
   let brackets: readonly string[] = [];
   let opener = "";
-  /** Text of the string being written, or of the quotes that open it. */
+  /** The quotes that open a string, as far as they were read; of a multi-line one its last characters. */
   let string = "";
   let afterValue = false;
 
@@ -58,10 +59,9 @@ export function createTomlScanner(): TomlScanner {
         if (char === opener && !(mode === "basic" && escape.pending)) mode = "closed";
         else if (char === "\n") newline();
         if (mode === "basic") escape.feed(char);
-        string += char;
         return true;
       case "multi":
-        string += char;
+        string = (string + char).slice(-3);
         if (opener === '"') {
           if (escape.pending && char === '"') string = "";
           escape.feed(char);
@@ -176,9 +176,14 @@ export function createTomlScanner(): TomlScanner {
       escape.restore(state[0]);
       [, mode, left, brackets, opener, string, afterValue] = state;
     },
-    close() {
-      mode = "closed";
-      afterValue = true;
+    takeValue(kind) {
+      if (mode === "ready") {
+        mode = "closed";
+        afterValue = true;
+      } else if (mode === "quote" && kind !== EMPTY) {
+        mode = opener === '"' ? "basic" : "literal";
+        string = "";
+      }
     },
   };
 }

@@ -1,5 +1,5 @@
-import { escaped, hasControl, refused } from "../context.ts";
-import type { Escaped, EscapingContext, Scalar } from "../context.ts";
+import { hasControl, obstacle, quotedSlotOf, refused, slotOf, TAKEN } from "../context.ts";
+import type { EscapingContext, Scalar, Slot, Taken } from "../context.ts";
 import { createTomlScanner } from "./toml-scanner.ts";
 
 /**
@@ -11,35 +11,15 @@ export const toml: EscapingContext = {
   title: "TOML",
   open() {
     const scanner = createTomlScanner();
-    let settled = false;
     return {
-      literal(text) {
-        return scanner.feed(text) ? null : "a whole TOML value is followed by the end of its place only";
-      },
-      value(value) {
+      literal: (text) => (scanner.feed(text) ? TAKEN : SPOILING),
+      slot() {
         const place = scanner.place();
-        const text = String(value);
-        settled = place.kind === "value" || place.kind === "comment";
-        switch (place.kind) {
-          case "obstacle":
-            return refused(place.reason);
-          case "comment":
-            return hasControl(text) ? refused("a comment carries no control characters") : escaped(text);
-          case "basic":
-            return fed(scanner, escapeBasic(text));
-          case "literal":
-            if (text.includes("'") || hasControl(text)) {
-              return refused("single quotes carry no ' and no control characters: use double quotes");
-            }
-            return fed(scanner, text);
-          case "value":
-            scanner.close();
-            return escaped(formatTomlValue(value));
-        }
+        return place.kind === "obstacle" ? obstacle(place.reason) : SLOTS[place.kind];
       },
-      isSettled: () => settled,
-      save: () => ({ state: scanner.save() }),
-      restore: ({ state }) => scanner.restore(state),
+      take: (kind) => scanner.takeValue(kind),
+      save: () => scanner.save(),
+      restore: (state) => scanner.restore(state),
       embed() {
         const place = scanner.place();
         switch (place.kind) {
@@ -58,10 +38,22 @@ export const toml: EscapingContext = {
   },
 };
 
-function fed(scanner: { feed(text: string): boolean }, text: string): Escaped {
-  scanner.feed(text);
-  return escaped(text);
-}
+const SPOILING: Taken = { problem: "a whole TOML value is followed by the end of its place only", region: 0 };
+
+const SLOTS: Readonly<Record<"value" | "basic" | "literal" | "comment", Slot>> = {
+  value: slotOf((value) => formatTomlValue(value)),
+  basic: quotedSlotOf((value) => escapeBasic(String(value))),
+  literal: quotedSlotOf((value) => {
+    const text = String(value);
+    return text.includes("'") || hasControl(text)
+      ? refused("single quotes carry no ' and no control characters: use double quotes")
+      : text;
+  }),
+  comment: slotOf((value) => {
+    const text = String(value);
+    return hasControl(text) ? refused("a comment carries no control characters") : text;
+  }),
+};
 
 function formatTomlValue(value: Scalar): string {
   if (typeof value === "string") return `"${escapeBasic(value)}"`;

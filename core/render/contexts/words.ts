@@ -1,7 +1,15 @@
-/** Follows a text split at white space: knows what the word being written holds so far. */
+import type { Taken } from "../context.ts";
+
+/**
+ * Follows a text split at white space. Of the word being written it knows no
+ * more than what decides how iPXE reads it, see `ipxeWordProblem`.
+ */
 export type WordTracker = {
+  /** Stands for the word so far: iPXE takes the one and the other alike, with whatever comes behind it. */
   readonly word: string;
-  feed(text: string): void;
+  /** The region is the word. */
+  feed(text: string): Taken;
+  goOn(word: string): void;
 };
 
 export function createWordTracker(): WordTracker {
@@ -12,7 +20,18 @@ export function createWordTracker(): WordTracker {
     },
     feed(text) {
       const start = text.search(/\S*$/);
-      word = start === 0 ? word + text : text.slice(start);
+      word = essence(start === 0 ? word + text : text.slice(start));
+      return { problem: null, region: start === 0 ? null : text.length - start };
     },
+    goOn: (next) => void (word = next),
   };
+}
+
+/**
+ * The word that stands for another: words of operators as they are; of any
+ * other, whether it opens a setting's name, or could do so.
+ */
+export function essence(word: string): string {
+  if (/^[|&;]*$/.test(word)) return word;
+  return `a${word.includes("${") ? "${" : ""}${word.endsWith("$") ? "$" : ""}`;
 }

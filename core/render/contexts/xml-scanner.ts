@@ -1,3 +1,5 @@
+import { EMPTY } from "../context.ts";
+
 /** Where in an XML document a value would land. */
 export type XmlPlace =
   | { readonly kind: "text" | "cdata" | "attribute"; readonly first: boolean; readonly before: string }
@@ -10,8 +12,8 @@ export type XmlPlace =
  */
 export type XmlScanner = {
   feed(text: string): void;
-  /** Feeds a value that was escaped for its place, so that it ends nothing. */
-  feedValue(text: string): void;
+  /** Says that a value was written, one of a slot's kinds: escaped for its place, it ends nothing. */
+  takeValue(kind: string): void;
   place(): XmlPlace;
   save(): XmlState;
   restore(state: XmlState): void;
@@ -102,8 +104,8 @@ export function createXmlScanner(): XmlScanner {
     feed(text) {
       for (const char of text) step(char);
     },
-    feedValue(text) {
-      if (text === "") return;
+    takeValue(kind) {
+      if (kind === EMPTY) return;
       // Nothing of a value is the beginning of markup.
       before = "";
       first = false;

@@ -1,6 +1,6 @@
-import { escaped, hasControl, refused } from "../context.ts";
+import { hasControl, obstacle, quotedSlotOf, refused, TAKEN } from "../context.ts";
 import type { Escaped, EscapingContext } from "../context.ts";
-import { createXmlScanner } from "./xml-scanner.ts";
+import { createXmlScanner, type XmlPlace } from "./xml-scanner.ts";
 
 /**
  * XML 1.0, as AutoYaST profiles and Windows' unattend.xml are. Values stand in
@@ -12,48 +12,19 @@ export const xml: EscapingContext = {
   title: "XML",
   open() {
     const scanner = createXmlScanner();
-    let settled = false;
-    const encode = (value: string): Escaped => {
-      const place = scanner.place();
-      if (place.kind === "obstacle") return refused(place.reason);
-      // Section 2.2, Char: no way to write these, not even as a reference.
-      // oxlint-disable-next-line no-control-regex
-      if (/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/.test(value)) {
-        return refused("XML 1.0 cannot carry most control characters");
-      }
-      switch (place.kind) {
-        case "text":
-          return escaped(value.replace(/[&<>\r]/g, reference));
-        case "attribute":
-          return escaped(value.replace(/[&<>"'\t\n\r]/g, reference));
-        case "cdata":
-          // A ] at the end could become a part of the author's ]]>.
-          if (/\]\]>|\]$|\r/.test(place.before.slice(-2) + value)) {
-            return refused("CDATA cannot carry ]]>, a final ] or a CR: leave CDATA out, the text is escaped");
-          }
-          return escaped(value);
-        case "comment":
-          return /--|^-|-$/.test(value) || hasControl(value) || (value === "" && place.afterDash)
-            ? refused("a comment cannot carry --, nor begin or end a part with -, nor control characters")
-            : escaped(value);
-      }
-    };
     return {
       literal(text) {
         scanner.feed(text);
-        return null;
+        return TAKEN;
       },
-      value(value) {
-        const result = encode(String(value));
-        if (result.kind === "escaped") {
-          scanner.feedValue(result.text);
-          settled = result.text !== "";
-        }
-        return result;
+      slot() {
+        const place = scanner.place();
+        if (place.kind === "obstacle") return obstacle(place.reason);
+        return quotedSlotOf((value) => encode(String(value), place));
       },
-      isSettled: () => settled,
-      save: () => ({ state: scanner.save() }),
-      restore: ({ state }) => scanner.restore(state),
+      take: (kind) => scanner.takeValue(kind),
+      save: () => scanner.save(),
+      restore: (state) => scanner.restore(state),
       embed() {
         const place = scanner.place();
         if (place.kind === "obstacle") return refused(place.reason);
@@ -64,6 +35,34 @@ export const xml: EscapingContext = {
   },
 };
 
-function reference(char: string): string {
-  return `&#${char.codePointAt(0)};`;
+function encode(value: string, place: Exclude<XmlPlace, { kind: "obstacle" }>): Escaped {
+  // Section 2.2, Char: no way to write these, not even as a reference.
+  // oxlint-disable-next-line no-control-regex
+  if (/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/.test(value)) {
+    return refused("XML 1.0 cannot carry most control characters");
+  }
+  switch (place.kind) {
+    case "text":
+      return value.replace(/[&<>\r]/g, reference);
+    case "attribute":
+      return value.replace(/[&<>"'\t\n\r]/g, reference);
+    case "cdata":
+      // A ] at the end could become a part of the author's ]]>.
+      if (/\]\]>|\]$|\r/.test(place.before.slice(-2) + value)) {
+        return refused("CDATA cannot carry ]]>, a final ] or a CR: leave CDATA out, the text is escaped");
+      }
+      return value;
+    case "comment":
+      return /--|^-|-$/.test(value) || hasControl(value) || (value === "" && place.afterDash)
+        ? refused("a comment cannot carry --, nor begin or end a part with -, nor control characters")
+        : value;
+  }
 }
+
+function reference(char: string): string {
+  return REFERENCES[char]!;
+}
+
+const REFERENCES: Readonly<Record<string, string>> = Object.fromEntries(
+  Array.from("&<>\"'\t\n\r", (char) => [char, `&#${char.codePointAt(0)};`]),
+);

@@ -1,3 +1,4 @@
+import { EMPTY, type Taken } from "../context.ts";
 import { createEscapeTracker, type EscapeState } from "./escape-tracker.ts";
 
 /** Where in a YAML document a value would land. */
@@ -16,51 +17,44 @@ export type YamlPlace =
 
 /** Follows YAML closely enough to know where a node may start and which style holds. */
 export type YamlScanner = {
-  /** Returns why the text spoils a value right before it, or `null`. */
-  feed(text: string): string | null;
-  /** Feeds a value that was written inside quotes. */
-  feedQuoted(text: string): void;
-  /** Feeds the text of a whole node that was written for a value. Returns whether any other would have come to the same. */
-  feedNode(text: string): boolean;
+  /** The region is the block scalar that the next line may continue. */
+  feed(text: string): Taken;
+  /** Says that a value was written, one of a slot's kinds. */
+  takeValue(kind: string): void;
   place(): YamlPlace;
-  save(): YamlState;
-  restore(state: YamlState, text: string): void;
   /** The block scalar that the next line may continue, whatever its indentation will be. */
-  openBlock(): { readonly folded: boolean; readonly text: string } | null;
+  openBlock(): { readonly folded: boolean } | null;
+  save(): YamlState;
+  restore(state: YamlState): void;
 };
 
-/** See `Saved`. */
-export type YamlState = {
-  readonly state: readonly [
-    escape: EscapeState,
-    mode: Mode,
-    afterComment: Mode,
-    line: Line,
-    flow: number,
-    due: boolean,
-    parentColumn: number,
-    nodeColumn: number,
-    pending: string,
-    emptyString: boolean,
-    quotesHoldValue: boolean,
-    pendingQuote: boolean,
-    header: string,
-    block: Block,
-    value: { readonly spaced: boolean } | null,
-    emptyValue: boolean,
-    tagged: boolean,
-    propertyColumn: number | null,
-    lost: boolean,
-  ];
-  readonly since: number;
-};
+export type YamlState = readonly [
+  escape: EscapeState,
+  mode: Mode,
+  afterComment: Mode,
+  line: Line,
+  flow: number,
+  due: boolean,
+  parentColumn: number,
+  nodeColumn: number,
+  pending: string,
+  emptyString: boolean,
+  quotesHoldValue: boolean,
+  pendingQuote: boolean,
+  header: string,
+  block: Block,
+  value: { readonly spaced: boolean } | null,
+  emptyValue: boolean,
+  tagged: boolean,
+  propertyColumn: number | null,
+  lost: boolean,
+];
 
-/** A block scalar; `number`: which one of the document it is. */
+/** A block scalar. */
 type Block = {
   readonly folded: boolean;
   readonly explicit: boolean;
   readonly indent: number | null;
-  readonly number: number;
 };
 
 type Mode = "ready" | "property" | "plain" | "double" | "single" | "closed" | "comment" | "header" | "block";
@@ -77,7 +71,8 @@ type Line = {
 
 const START_OF_LINE: Line = { column: 0, blank: true, tab: false, head: "", last: "" };
 
-const AFTER_NODE: Line = { column: 80, blank: false, tab: false, head: "node", last: '"' };
+/** A line that holds a value: how long that was matters no more. */
+const AFTER_VALUE: Line = { column: 80, blank: false, tab: false, head: "node", last: '"' };
 
 function advance({ column, blank, tab, head }: Line, char: string): Line {
   if (char === "\n") return START_OF_LINE;
@@ -91,21 +86,10 @@ function advance({ column, blank, tab, head }: Line, char: string): Line {
   };
 }
 
-/** As `advance` over each character of a text without line ends. */
-function advanceBy({ column, blank, tab, head, last }: Line, text: string): Line {
-  return {
-    column: column + text.length,
-    blank: blank && /^[ \t]*$/.test(text),
-    tab: tab || text.includes("\t"),
-    head: head.length < 4 ? (head + text).slice(0, 4) : head,
-    last: text.at(-1) ?? last,
-  };
-}
-
 /** Where a mapping has a key twice, PyYAML takes the last one without a word. */
 const KEY = "a value cannot be a key: another key could be the same";
 
-const EMPTY = "without text, blanks at the end of a line inside quotes are dropped";
+const DROPPED = "without text, blanks at the end of a line inside quotes are dropped";
 
 export function createYamlScanner(): YamlScanner {
   const escape = createEscapeTracker();
@@ -127,10 +111,7 @@ export function createYamlScanner(): YamlScanner {
   /** A quote in single quotes: the end, or the first half of two. */
   let pendingQuote = false;
   let header = "";
-  let block: Block = { folded: false, explicit: false, indent: null, number: 0 };
-  /** All that was taken in, and where in it the block begins. */
-  let taken = "";
-  let blockStart = 0;
+  let block: Block = { folded: false, explicit: false, indent: null };
   /** The value just written, until it shows what follows. */
   let value: { spaced: boolean } | null = null;
   /** Whether a value that is empty was written in quotes, and only blanks since. */
@@ -152,7 +133,6 @@ export function createYamlScanner(): YamlScanner {
         folded: header.startsWith(">"),
         explicit: /\d/.test(header.slice(0, 3)),
         indent: null,
-        number: block.number + 1,
       };
       blockStart = at;
     }
@@ -176,22 +156,9 @@ export function createYamlScanner(): YamlScanner {
     pending = "";
   };
 
-  /** How much of `taken` was stepped through. */
+  /** How much of the text being fed was stepped through, and where in it a block began. */
   let at = 0;
-  const take = (text: string): void => {
-    taken += text;
-    for (const char of text) {
-      at += char.length;
-      step(char);
-    }
-  };
-
-  /** Of text without line ends, what it does beside being on the line is for the caller to say. */
-  const skip = (text: string): void => {
-    taken += text;
-    at = taken.length;
-    line = advanceBy(line, text);
-  };
+  let blockStart: number | null = null;
 
   const step = (char: string): void => {
     if (mode === "block" && stepBlock(char)) return;
@@ -218,7 +185,7 @@ export function createYamlScanner(): YamlScanner {
     if (mode === "single") pendingQuote = char === "'";
     else if (char === '"' && !escape.pending) mode = "closed";
     else escape.feed(char);
-    if (char === "\n" && emptyValue) spoiled ??= EMPTY;
+    if (char === "\n" && emptyValue) spoiled ??= DROPPED;
     emptyValue &&= char === " " || char === "\t";
     emptyString = false;
   };
@@ -286,7 +253,8 @@ export function createYamlScanner(): YamlScanner {
   };
 
   const startNode = (char: string): void => {
-    nodeColumn = propertyColumn ?? line.column;
+    // A key may be a whole collection in brackets: it is at their column.
+    if (flow === 0) nodeColumn = propertyColumn ?? line.column;
     if (char === "!" || char === "&") {
       mode = "property";
       tagged = true;
@@ -317,68 +285,61 @@ export function createYamlScanner(): YamlScanner {
   };
 
   return {
-    openBlock: () => (mode === "block" ? { folded: block.folded, text: taken.slice(blockStart) } : null),
-    save: () => ({
-      state: [
-        escape.save(),
-        mode,
-        afterComment,
-        line,
-        flow,
-        due,
-        parentColumn,
-        nodeColumn,
-        pending,
-        emptyString,
-        quotesHoldValue,
-        pendingQuote,
-        header,
-        block,
-        value,
-        emptyValue,
-        tagged,
-        propertyColumn,
-        lost,
-      ],
-      since: mode === "block" ? at - blockStart : 0,
-    }),
-    restore({ state, since }, text) {
-      const { number } = block;
+    openBlock: () => (mode === "block" ? block : null),
+    save: () => [
+      escape.save(),
+      mode,
+      afterComment,
+      line,
+      flow,
+      due,
+      parentColumn,
+      nodeColumn,
+      pending,
+      emptyString,
+      quotesHoldValue,
+      pendingQuote,
+      header,
+      block,
+      value,
+      emptyValue,
+      tagged,
+      propertyColumn,
+      lost,
+    ],
+    restore(state) {
       escape.restore(state[0]);
       [, mode, afterComment, line, flow, due, parentColumn, nodeColumn, pending] = state;
       [, , , , , , , , , emptyString, quotesHoldValue, pendingQuote, header, block] = state;
       [, , , , , , , , , , , , , , value, emptyValue, tagged, propertyColumn, lost] = state;
-      taken += text;
-      at = taken.length;
-      // A block that the text goes on with began where it began.
-      if (block.number !== number) blockStart = at - since;
     },
     feed(text) {
       spoiled = null;
-      take(text);
-      return spoiled;
-    },
-    feedQuoted(text) {
-      // Escaped for its quotes, it neither ends them nor leaves an escape open.
-      if (text.includes("\n")) take(text);
-      else {
-        skip(text);
-        emptyString &&= text === "";
+      at = 0;
+      blockStart = null;
+      for (const char of text) {
+        at += char.length;
+        step(char);
       }
-      quotesHoldValue = true;
-      emptyValue = text === "";
+      const region = blockStart === null ? null : text.length - blockStart;
+      return { problem: spoiled, region: mode === "block" ? region : 0 };
     },
-    feedNode(text) {
-      if (text.startsWith('"') && value === null) {
-        nodeColumn = propertyColumn ?? line.column;
-        skip(text);
-      } else take(text);
-      emptyString = quotesHoldValue = emptyValue = false;
-      // How long it was does not matter where only the line's end may follow.
-      if (flow === 0) line = AFTER_NODE;
-      mode = "closed";
-      value = { spaced: false };
-      return flow === 0;
+    takeValue(kind) {
+      const isEmpty = kind === EMPTY;
+      if (mode === "double" || mode === "single") {
+        quotesHoldValue = true;
+        emptyValue = isEmpty;
+        emptyString &&= isEmpty;
+      } else if (mode === "ready") {
+        if (flow === 0) nodeColumn = propertyColumn ?? line.column;
+        emptyString = quotesHoldValue = emptyValue = false;
+        mode = "closed";
+        value = { spaced: false };
+      } else if (mode === "block" && block.indent === null && line.blank && !line.tab) {
+        block = { ...block, indent: line.column };
+      }
+      // Where nothing was written, the line is as long as before.
+      if (!isEmpty) line = AFTER_VALUE;
     },
     place() {
       const obstacle = (reason: string): YamlPlace => ({ kind: "obstacle", reason });

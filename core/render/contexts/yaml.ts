@@ -1,4 +1,4 @@
-import { escaped, hasControl, refused } from "../context.ts";
+import { hasControl, obstacle, quotedSlotOf, refused, slotOf } from "../context.ts";
 import type { Escaped, EscapingContext, Scalar } from "../context.ts";
 import { createYamlScanner } from "./yaml-scanner.ts";
 import type { YamlPlace } from "./yaml-scanner.ts";
@@ -13,51 +13,37 @@ export const yaml: EscapingContext = {
   title: "YAML",
   open() {
     const scanner = createYamlScanner();
-    let settled = false;
-    const fedQuoted = (text: string): Escaped => {
-      scanner.feedQuoted(text);
-      return escaped(text);
-    };
     return {
       literal: (text) => scanner.feed(text),
-      value(value) {
+      slot() {
         const place = scanner.place();
-        settled = false;
-        const text = String(value);
         switch (place.kind) {
           case "obstacle":
-            return refused(place.reason);
-          case "node": {
-            const node = formatNode(value);
-            settled = scanner.feedNode(node);
-            return escaped(node);
+            return obstacle(place.reason);
+          case "node":
+            return NODE;
+          case "double": {
+            const { startsLine, column } = place;
+            return quotedSlotOf((value) =>
+              value === "" && startsLine ? refused(EMPTY_LINE) : escapeDouble(String(value), column === 0),
+            );
           }
-          case "double":
-            if (text === "" && place.startsLine) return refused(EMPTY_LINE);
-            return fedQuoted(escapeDouble(text, place.column === 0));
           case "single":
           case "block":
-          case "comment": {
-            const problem = hasUnprintable(text)
-              ? "only double quotes carry control characters and line ends"
-              : plainProblem(text, place);
-            if (problem !== null) return refused(problem);
-            if (place.kind === "single") return fedQuoted(text.replaceAll("'", "''"));
-            scanner.feed(text);
-            return escaped(text);
-          }
+          case "comment":
+            return quotedSlotOf((value) => encodePlain(String(value), place));
         }
       },
-      isSettled: () => settled,
+      take: (kind) => scanner.takeValue(kind),
       save: () => scanner.save(),
-      restore: (saved, text) => scanner.restore({ state: saved.state, since: saved.since ?? 0 }, text),
+      restore: (state) => scanner.restore(state),
       embed() {
         // Asked first: where a section's tag has a line of its own, the indentation comes after it.
         const block = scanner.openBlock();
         if (block !== null) {
           return block.folded
             ? refused("a folded scalar joins lines: use |")
-            : { kind: "through", before: block.text };
+            : { kind: "through", before: (region) => region };
         }
         const place = scanner.place();
         switch (place.kind) {
@@ -77,11 +63,21 @@ export const yaml: EscapingContext = {
   },
 };
 
+const NODE = slotOf((value) => formatNode(value));
+
 const EMPTY_LINE = "an empty line inside quotes is read as a line end";
 
 /** A line end to some version of YAML, or not printable in one; also the byte order mark. */
 function hasUnprintable(text: string): boolean {
   return hasControl(text) || /[\ufeff\ufffe\uffff]/.test(text);
+}
+
+function encodePlain(text: string, place: YamlPlace): Escaped {
+  const problem = hasUnprintable(text)
+    ? "only double quotes carry control characters and line ends"
+    : plainProblem(text, place);
+  if (problem !== null) return refused(problem);
+  return place.kind === "single" ? text.replaceAll("'", "''") : text;
 }
 
 function plainProblem(text: string, place: YamlPlace): string | null {
@@ -109,13 +105,18 @@ function formatNode(value: Scalar): string {
 
 /** @param atLineStart whether `---` here would end the document */
 function escapeDouble(text: string, atLineStart: boolean): string {
-  const body = text.replace(
-    // Blanks at either end, which line folding would drop, and all that is special or not printable.
-    // oxlint-disable-next-line no-control-regex
-    /^[ ]+|[ ]+$|["\\\u0000-\u001f\u007f-\u00a0\u2028\u2029\ufeff\ufffe\uffff]/g,
-    (found) => Array.from(found, (char) => escapeChar(char)).join(""),
-  );
+  const body = NEEDS_ESCAPE.test(text) ? text.replace(ESCAPED, escapeFound) : text;
   return atLineStart && /^[-.]/.test(body) ? escapeChar(body[0]!) + body.slice(1) : body;
+}
+
+/** All that is special or not printable, and blanks at either end, which line folding would drop. */
+// oxlint-disable-next-line no-control-regex
+const NEEDS_ESCAPE = /["\\\u0000-\u001f\u007f-\u00a0\u2028\u2029\ufeff\ufffe\uffff]|^ | $/;
+// oxlint-disable-next-line no-control-regex
+const ESCAPED = /^[ ]+|[ ]+$|["\\\u0000-\u001f\u007f-\u00a0\u2028\u2029\ufeff\ufffe\uffff]/g;
+
+function escapeFound(found: string): string {
+  return Array.from(found, (char) => escapeChar(char)).join("");
 }
 
 function escapeChar(char: string): string {

@@ -7,9 +7,9 @@ import { ScriptError } from "./script-error.ts";
  * @throws ScriptError `unrenderable-value`
  */
 export function grubWord(field: string, value: string): string {
-  const result = CONTEXTS.grub.open().value(value);
-  if (result.kind === "refused") throw new ScriptError("unrenderable-value", field, result.reason);
-  return result.text;
+  const result = CONTEXTS.grub.open().slot().encode(value);
+  if (typeof result !== "string") throw new ScriptError("unrenderable-value", field, result.reason);
+  return result;
 }
 
 /**

@@ -7,11 +7,11 @@ import { ScriptError } from "./script-error.ts";
  * @throws ScriptError `unrenderable-value`
  */
 export function ipxeWord(field: string, value: string): string {
-  const result = CONTEXTS.ipxe.open().value(value);
-  if (result.kind === "refused") throw new ScriptError("unrenderable-value", field, result.reason);
+  const result = CONTEXTS.ipxe.open().slot().encode(value);
+  if (typeof result !== "string") throw new ScriptError("unrenderable-value", field, result.reason);
   if (value.startsWith("-"))
     throw new ScriptError("unrenderable-value", field, "iPXE would take it as an option");
-  return result.text;
+  return result;
 }
 
 /**
@@ -25,9 +25,9 @@ export function ipxeLine(field: string, text: string): string {
   if (words.length === 0) throw new ScriptError("unrenderable-value", field, "holds no text");
   return words
     .map((word) => {
-      const result = CONTEXTS.ipxe.open().value(word);
-      if (result.kind === "refused") throw new ScriptError("unrenderable-value", field, result.reason);
-      return result.text;
+      const result = CONTEXTS.ipxe.open().slot().encode(word);
+      if (typeof result !== "string") throw new ScriptError("unrenderable-value", field, result.reason);
+      return result;
     })
     .join(" ");
 }

@@ -10,9 +10,9 @@ import { ScriptError } from "./script-error.ts";
 export function pxelinuxLine(directive: string, field: string, value: string): string {
   const encoder = CONTEXTS.pxelinux.open();
   encoder.literal(`${directive} `);
-  const result = encoder.value(value);
-  if (result.kind === "refused") throw new ScriptError("unrenderable-value", field, result.reason);
-  return `${directive} ${result.text}`;
+  const result = encoder.slot().encode(value);
+  if (typeof result !== "string") throw new ScriptError("unrenderable-value", field, result.reason);
+  return `${directive} ${result}`;
 }
 
 /**

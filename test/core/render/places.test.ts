@@ -3,7 +3,7 @@ import { parse as parseYaml } from "yaml";
 import type { ContextName } from "../../../core/render/contexts.ts";
 import { parseInlineTemplate } from "../../../core/render/parse.ts";
 import { checkTemplate, renderTemplate } from "../../../core/render/render.ts";
-import type { View } from "../../../core/render/render.ts";
+import type { View } from "../../../core/render/view.ts";
 
 const render = (kind: ContextName, body: string, view: View): string =>
   renderTemplate(parseInlineTemplate(kind, body), view, { name: "t" });
@@ -80,6 +80,12 @@ describe("places that a value can or cannot stand in", () => {
     ["kickstart", "%packages\n{{x}}\n%end", "vim", true],
     ["kickstart", "%packages\n{{x}}\n%end", "-vim", false],
     ["kickstart", "%packages\n{{x}}\n%end", "a b", false],
+    ["kickstart", "%post\n%end {{x}}", "v", false],
+    ["kickstart", "%post\n%end {{x}}", "a\nrootpw b", false],
+    ["kickstart", "%packages\n%{{x}}\n%end", "end", false],
+    ["kickstart", "%packages\n%include {{x}}\n%end", "/tmp/packages", true],
+    ["shell", "cat <<EOF {{x}}\na\nEOF", "v", true],
+    ["shell", "cat <<EOF {{x}}\na\nEOF", "v\nw", false],
     ["grub", "echo {{x}}", "it's $x", true],
     ["grub", "echo ${{x}}", "v", false],
     ["grub", "echo '{{x}}'", "v", false],

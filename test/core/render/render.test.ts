@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseTemplate } from "../../../core/render/parse.ts";
 import { TemplateError } from "../../../core/render/problems.ts";
 import { checkTemplate, renderTemplate } from "../../../core/render/render.ts";
-import type { View } from "../../../core/render/render.ts";
+import type { View } from "../../../core/render/view.ts";
 
 function render(text: string, view: View): string {
   return renderTemplate(parseTemplate(text), view, { name: "t" });
