@@ -1,4 +1,4 @@
-import { isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import type { Document, Node, Pair, YAMLMap } from "yaml";
 import type { FleetProblem, Locate, Place } from "./place.ts";
 
@@ -18,19 +18,27 @@ export type YamlFile = {
 
 export function parseYamlFile(file: string, text: string): YamlFile {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter });
+  // The library holds every key against all before it, which takes seconds where there are ten thousand.
+  const document = parseDocument(text, { lineCounter, uniqueKeys: false });
   const at = (offset: number): Place => {
     const { line, col } = lineCounter.linePos(offset);
     return { file, line, column: col };
   };
   return {
     root: document.contents,
-    problems: document.errors.map(({ pos, message }) => ({
-      ...at(pos[0]),
-      field: "",
-      // Its place is said, and the lines around it are in the file.
-      message: message.replace(/ at line \d+, column \d+:[^]*$/, ""),
-    })),
+    problems: [
+      ...document.errors.map(({ pos, message }) => ({
+        ...at(pos[0]),
+        field: "",
+        // Its place is said, and the lines around it are in the file.
+        message: message.replace(/ at line \d+, column \d+:[^]*$/, ""),
+      })),
+      ...findTwinKeys(document).map(({ key, offset, firstOffset }) => ({
+        ...at(offset),
+        field: "",
+        message: `"${key}" is there already, in line ${at(firstOffset).line}: keys of a mapping are unique`,
+      })),
+    ],
     read: (node) => (isNode(node) ? (node.toJS(document) as unknown) : node),
     locate: (node) => (field) => {
       const found = follow(document, node, field);
@@ -43,6 +51,26 @@ export function parseYamlFile(file: string, text: string): YamlFile {
         value,
       })),
   };
+}
+
+type TwinKey = { readonly key: string; readonly offset: number; readonly firstOffset: number };
+
+/** Keys that their mapping has before them. */
+function findTwinKeys(document: Document): TwinKey[] {
+  const twins: TwinKey[] = [];
+  visit(document, {
+    Map: (_, map) => {
+      const first = new Map<unknown, number>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        const offset = startOf(key) ?? 0;
+        const firstOffset = first.get(key.value);
+        if (firstOffset === undefined) first.set(key.value, offset);
+        else twins.push({ key: String(key.value), offset, firstOffset });
+      }
+    },
+  });
+  return twins;
 }
 
 /** Offset of the part that a field's path leads to, as far as it does. */

@@ -215,7 +215,7 @@ test("every fault of every file, by file, line and field, at once; and nothing i
     /^images\/j\.yaml:2:\d+: files\.a\.sha256: 64 lower-case hexadecimal digits$/,
     /^images\/j\.yaml:2:\d+: files\.a\.sizeBytes: is missing: expected number$/,
     /^machines\/none\.hosts:1: "52:54:00:00:00:\*" is not one MAC/,
-    /^machines\/s1\.yaml:5:1: Map keys must be unique$/,
+    /^machines\/s1\.yaml:5:1: "m2" is there already, in line 4: keys of a mapping are unique$/,
     /^machines\/s1\/more\.csv:1: there is no column "rack"; there are name, macs, /,
     /^machines\/s3\.csv:2: protected: "maybe" is neither yes nor no$/,
     /^machines\/s3\.csv:3: has 2 cells, the first line names 3 columns$/,
