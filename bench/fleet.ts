@@ -4,7 +4,7 @@
  * do, once with one machine changed; and is written by `pxedge export`. Its
  * machines come from YAML, or from CSV, which is read faster.
  *
- *     node bench/fleet.ts [--machines 10000] [--format yaml|csv]
+ *     node bench/fleet.ts [--machines 10000] [--sites 1] [--format yaml|csv]
  */
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -19,12 +19,17 @@ const PXEDGE = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 const PROFILES = 20;
 
 const { values } = parseArgs({
-  options: { machines: { type: "string", default: "10000" }, format: { type: "string", default: "yaml" } },
+  options: {
+    machines: { type: "string", default: "10000" },
+    sites: { type: "string", default: "1" },
+    format: { type: "string", default: "yaml" },
+  },
 });
-const machines = Number(values.machines);
+const [machines, sites] = [Number(values.machines), Number(values.sites)];
 const { format } = values;
-if (!Number.isInteger(machines) || machines <= 0 || (format !== "yaml" && format !== "csv")) {
-  process.stderr.write("usage: fleet.ts [--machines N] [--format yaml|csv]\n");
+const isCount = (value: number) => Number.isInteger(value) && value > 0;
+if (!isCount(machines) || !isCount(sites) || (format !== "yaml" && format !== "csv")) {
+  process.stderr.write("usage: fleet.ts [--machines N] [--sites N] [--format yaml|csv]\n");
   process.exit(2);
 }
 
@@ -37,7 +42,7 @@ const controlPlane = await startControlPlane({
 });
 try {
   writeFleet("/dev/sda");
-  await measure(`apply ${machines} machines (${format})`, "apply", fleet);
+  await measure(`apply ${machines} machines (${format}) at ${sites} sites`, "apply", fleet);
   await measure("apply with nothing to do", "apply", fleet);
   await measure("apply --prune with nothing to do", "apply", fleet, "--prune");
   writeFleet("/dev/sdb");
@@ -69,7 +74,6 @@ function writeFleet(disk: string): void {
   for (const folder of ["sites", "machines", "profiles", "templates"]) {
     mkdirSync(join(fleet, folder), { recursive: true });
   }
-  writeFileSync(join(fleet, "sites/big.yaml"), "policy: discover\n");
   for (let i = 0; i < PROFILES; i++) {
     writeFileSync(
       join(fleet, `profiles/p${i}.yaml`),
@@ -89,5 +93,9 @@ function writeFleet(disk: string): void {
           `  labels: { rack: ${rack} }\n  variables: { disk: ${ownDisk} }`;
   });
   const heading = format === "csv" ? ["name,macs,address,profile,labels.rack,variables.disk"] : [];
-  writeFileSync(join(fleet, `machines/big.${format}`), [...heading, ...rows, ""].join("\n"));
+  for (let i = 0; i < sites; i++) {
+    const own = rows.filter((_, row) => row % sites === i);
+    writeFileSync(join(fleet, `sites/s${i}.yaml`), "policy: discover\n");
+    writeFileSync(join(fleet, `machines/s${i}.${format}`), [...heading, ...own, ""].join("\n"));
+  }
 }

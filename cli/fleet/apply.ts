@@ -1,9 +1,11 @@
 import { ApiError, type ApiClient } from "../api-client.ts";
 import { openFileSource } from "../image/byte-source.ts";
+import { inTurns } from "../in-turns.ts";
 import { showProgress, showStep } from "../terminal/progress.ts";
 import { uploadSource } from "../upload.ts";
 import type { HashedImages } from "./image-files.ts";
 import type { Plan } from "./plan.ts";
+import type { SiteRemoval } from "./plan-removals.ts";
 import type { SitePlan } from "./plan-site.ts";
 
 /** A site that is as it was before, and why. */
@@ -11,7 +13,7 @@ export type FailedSite = { readonly site: string; readonly reason: string };
 
 /**
  * Does what was planned, unless something was changed since: files of images,
- * then templates, images and profiles in one transaction, then site by site, and
+ * then templates, images and profiles in one transaction, then the sites, and
  * last what is pruned. A site that fails is left as it was, and the others go on.
  *
  * @throws ApiError where nothing of a site was touched yet
@@ -21,16 +23,7 @@ export async function applyPlan(api: ApiClient, plan: Plan, hashed: HashedImages
   if (plan.documents.put.length > 0) {
     await showStep("templates, images and profiles", () => changeDocuments(api, { put: plan.documents.put }));
   }
-  const failed: FailedSite[] = [];
-  for (const site of plan.sites) {
-    if (site.changes.length === 0) continue;
-    try {
-      await showStep(`site ${site.name}`, () => applySite(api, site));
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      failed.push({ site: site.name, reason: explain(error) });
-    }
-  }
+  const failed = await changeSites(api, plan);
   // What a site still uses must not go.
   if (failed.length === 0 && plan.documents.delete.length > 0) {
     await showStep("what is not used any more", () =>
@@ -38,6 +31,38 @@ export async function applyPlan(api: ApiClient, plan: Plan, hashed: HashedImages
     );
   }
   return failed;
+}
+
+/** Each site by itself; what became of the others does not matter to one. */
+async function changeSites(api: ApiClient, plan: Plan): Promise<FailedSite[]> {
+  const work = [
+    ...plan.sites
+      .filter(({ changes }) => changes.length > 0)
+      .map((site) => ({ site: site.name, change: () => applySite(api, site) })),
+    ...plan.siteRemovals.map((removal) => ({
+      site: removal.name,
+      change: () => removeSite(api, removal),
+    })),
+  ];
+  if (work.length === 0) return [];
+  const label = work.length === 1 ? `site ${work[0]!.site}` : `${work.length} sites`;
+  const failed = await showStep(label, () =>
+    inTurns(work, async ({ site, change }): Promise<FailedSite[]> => {
+      try {
+        await change();
+        return [];
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        return [{ site, reason: explain(error) }];
+      }
+    }),
+  );
+  return failed.flat();
+}
+
+async function removeSite(api: ApiClient, { name, etag }: SiteRemoval): Promise<void> {
+  const headers = { "if-match": etag };
+  await api.request("DELETE", `/sites/${encodeURIComponent(name)}`, undefined, { headers });
 }
 
 async function changeDocuments(api: ApiClient, batch: object): Promise<void> {

@@ -9,7 +9,8 @@ import { loadFleet } from "./load.ts";
 import { formatProblem, type FleetProblem } from "./place.ts";
 import { planFleet, type Plan } from "./plan.ts";
 
-const PRUNE = "also remove what the folder does not name: machines of its sites, and what nothing uses then";
+const PRUNE =
+  "also remove what the folder does not name: machines of its sites, what nothing uses then, sites that are empty";
 
 /** `pxedge apply`, `pxedge diff` and `pxedge export`. */
 export function addFleetCommands(program: Command): void {

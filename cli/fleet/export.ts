@@ -2,13 +2,11 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stringify } from "yaml";
 import type { ApiClient, Json } from "../api-client.ts";
+import { inTurns } from "../in-turns.ts";
 import { UsageError } from "../usage-error.ts";
 import type { DocumentKind } from "./fleet.ts";
 import { SECRETS_FILE, TEMPLATE_ENDING } from "./load.ts";
 import { readDocument } from "./plan-documents.ts";
-
-/** At once, from a control plane that others use, too. */
-const REQUESTS_AT_ONCE = 8;
 
 /**
  * Writes all of a fleet into a folder, as `loadFleet` reads it.
@@ -33,11 +31,14 @@ export async function exportFleet(
       files.set(file, text);
     }
   }
-  for (const site of await api.list("/sites")) {
-    const name: string = site.name;
-    files.set(`sites/${name}.yaml`, stringify(withoutEmpty(withoutNames(site))));
-    const machines: Json[] = await api.list(`/sites/${encodeURIComponent(name)}/machines`);
-    if (machines.length > 0) files.set(`machines/${name}.yaml`, writeMachines(machines));
+  const sites: Json[] = await api.list("/sites");
+  const machinesOf = await inTurns(sites, ({ name }) =>
+    api.list(`/sites/${encodeURIComponent(name)}/machines`),
+  );
+  for (const [i, site] of sites.entries()) {
+    files.set(`sites/${site.name}.yaml`, stringify(withoutEmpty(withoutNames(site))));
+    const machines = machinesOf[i]!;
+    if (machines.length > 0) files.set(`machines/${site.name}.yaml`, writeMachines(machines));
   }
   const secrets: string[] = (await api.list("/secrets")).map(({ name }) => name);
   if (secrets.length > 0) {
@@ -94,12 +95,4 @@ function withoutEmpty(document: Record<string, unknown>): Record<string, unknown
       ([name, value]) => !EMPTY_BY_DEFAULT.includes(name) || Object.keys(value as object).length > 0,
     ),
   );
-}
-
-async function inTurns<T>(names: readonly string[], read: (name: string) => Promise<T>): Promise<T[]> {
-  const results: T[] = [];
-  for (let i = 0; i < names.length; i += REQUESTS_AT_ONCE) {
-    results.push(...(await Promise.all(names.slice(i, i + REQUESTS_AT_ONCE).map(read))));
-  }
-  return results;
 }

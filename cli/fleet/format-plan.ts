@@ -28,7 +28,11 @@ export function formatPlan(plan: Plan): string {
     }
   }
   for (const { kind, name, users } of plan.kept) {
-    lines.push(`  = ${kind} ${name} stays: it is used by ${users.join(", ")}`);
+    const why =
+      kind === "site"
+        ? `it has ${users.join(" and ")}, which are not removed with it`
+        : `it is used by ${users.join(", ")}`;
+    lines.push(`  = ${kind} ${name} stays: ${why}`);
   }
   return lines.map((line) => `${line}\n`).join("");
 }

@@ -1,9 +1,10 @@
 import type { ApiClient, Json } from "../api-client.ts";
+import { inTurns } from "../in-turns.ts";
 import { compareDocuments, type Change } from "./changes.ts";
 import type { FaultFinder } from "./faults.ts";
 import type { DocumentKind, Fleet, FleetDocument, FleetImage } from "./fleet.ts";
 import type { HashedImages } from "./image-files.ts";
-import type { Heads, Plan } from "./plan.ts";
+import type { Heads, UsedDocument } from "./plan.ts";
 
 /** A document that has to be put; `ifMatch`: the revision that was seen, `null`: there was none. */
 export type DocumentPut = {
@@ -24,7 +25,7 @@ export type DocumentPlan = {
   readonly missingFiles: readonly string[];
   readonly changes: readonly Change[];
   readonly unchanged: number;
-  readonly kept: Plan["kept"];
+  readonly kept: readonly UsedDocument[];
   /** Names of the secrets that the templates name. */
   readonly secrets: readonly string[];
 };
@@ -39,10 +40,12 @@ export async function planDocuments(
     readonly hashed: HashedImages;
     readonly heads: Heads;
     readonly prune: boolean;
+    /** Names of the sites that are removed. */
+    readonly going: readonly string[];
     readonly faults: FaultFinder;
   },
 ): Promise<DocumentPlan | null> {
-  const { fleet, hashed, heads, prune, faults } = work;
+  const { fleet, hashed, heads, prune, going: goingSites, faults } = work;
   const members: Member[] = [
     ...fleet.templates.map((source) => ({ kind: "template" as const, source })),
     ...hashed.images.map((source) => ({ kind: "image" as const, source })),
@@ -52,7 +55,7 @@ export async function planDocuments(
   const rest = {
     delete: deletes,
     keepUsed: true,
-    ...(prune && { sites: profilesBySite(fleet) }),
+    ...(prune && { sites: { ...profilesBySite(fleet), ...withoutProfiles(goingSites) } }),
     dryRun: true,
   };
   const outcome: Json = await faults.check(
@@ -84,7 +87,7 @@ export async function planDocuments(
     delete: deletes.filter(({ kind, name }) => going.has(`${kind} ${name}`)),
     missingFiles: outcome.missingFiles,
     changes: [
-      ...(await Promise.all(changed.map(({ kind, item }) => describe(api, kind, item)))),
+      ...(await inTurns(changed, ({ kind, item }) => describe(api, kind, item))),
       ...(outcome.deleted as Json[]).map(({ kind, name }): Change => ({
         action: "delete",
         kind,
@@ -133,6 +136,10 @@ function profilesBySite({ sites, machines }: Fleet): Record<string, string[]> {
     if (bySite[site] !== undefined) for (const { document } of ofSite) add(site, document["profile"]);
   }
   return Object.fromEntries(Object.entries(bySite).map(([site, names]) => [site, [...new Set(names)]]));
+}
+
+function withoutProfiles(sites: readonly string[]): Record<string, string[]> {
+  return Object.fromEntries(sites.map((name) => [name, []]));
 }
 
 async function describe(api: ApiClient, kind: DocumentKind, item: Json): Promise<Change> {

@@ -4,6 +4,10 @@ import { compareDocuments, type Change } from "./changes.ts";
 import type { FaultFinder } from "./faults.ts";
 import type { FleetDocument } from "./fleet.ts";
 
+/** What a site's batch takes; some of its bytes are left for what is deleted, and for tags. */
+const MAX_MACHINES = 20_000;
+const MAX_BATCH_BYTES = 14 << 20;
+
 /** A machine as a batch puts it; `ifMatch`: the tag that was seen, `null`: there was none. */
 type MachinePut = { readonly id: string; readonly ifMatch: string | null } & Readonly<
   Record<string, unknown>
@@ -88,9 +92,25 @@ async function planMachines(
   },
 ) {
   const { path, site, machines, prune, faults } = work;
+  const nothing = { put: [], delete: [], changes: [], unchanged: 0 };
+  const refuse = (index: number, message: string) => {
+    faults.add({ ...machines[index]!.locate("name"), field: "", message });
+    return nothing;
+  };
+  if (machines.length > MAX_MACHINES) {
+    return refuse(
+      MAX_MACHINES,
+      `is machine ${MAX_MACHINES + 1} of site ${site}, which holds ${MAX_MACHINES}`,
+    );
+  }
   const members = machines.map((source) => ({ kind: "machine", source }));
   const toPut = ({ source: { name, document } }: (typeof members)[number]) => ({ id: name, ...document });
   const deletes = prune ? await findUnnamed(api, path, machines) : [];
+  // It would be refused while it is still on its way, and the connection with it.
+  if (Buffer.byteLength(JSON.stringify(members.map(toPut))) > MAX_BATCH_BYTES) {
+    const advice = "say what they have in common once, in `variables` of the site or of the profile";
+    return refuse(0, `the machines of site ${site} are more than can be changed at once: ${advice}`);
+  }
   const outcome: Json = await faults.check(
     members,
     async (some) => {
@@ -102,7 +122,7 @@ async function planMachines(
       return match && { index: Number(match[1]), field: match[2] === "id" ? "name" : match[2]! };
     },
   );
-  if (outcome === null) return { put: [], delete: [], changes: [], unchanged: 0 };
+  if (outcome === null) return nothing;
   const changes = (outcome.changes as Json[]).map((change): Change => {
     const machine = change.outcome === "deleted" ? change.before : outcome.items[change.put];
     const { id: _, ...after } = machine;

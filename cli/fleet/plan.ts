@@ -1,27 +1,33 @@
 import type { ApiClient, Json } from "../api-client.ts";
+import { inTurns } from "../in-turns.ts";
 import type { Change } from "./changes.ts";
 import type { DocumentKind, Fleet, FleetDocument } from "./fleet.ts";
 import { FaultFinder } from "./faults.ts";
 import type { HashedImages } from "./image-files.ts";
 import type { FleetProblem, Place } from "./place.ts";
 import { planDocuments, type DocumentPlan } from "./plan-documents.ts";
+import { planRemovals, type OccupiedSite, type SiteRemoval } from "./plan-removals.ts";
 import { planSite, type SitePlan } from "./plan-site.ts";
 
 /** What has to happen so that the control plane is as a fleet's files say. */
 export type Plan = {
   readonly documents: DocumentPlan;
   readonly sites: readonly SitePlan[];
+  readonly siteRemovals: readonly SiteRemoval[];
   readonly changes: readonly Change[];
   /** How many things are as they should be. */
   readonly unchanged: number;
   /** What would be pruned, but is used by what stays. */
-  readonly kept: readonly {
-    readonly kind: DocumentKind;
-    readonly name: string;
-    readonly users: readonly string[];
-  }[];
+  readonly kept: readonly (UsedDocument | OccupiedSite)[];
   /** Secrets that the fleet needs and that are not set. */
   readonly missingSecrets: readonly string[];
+};
+
+/** A document that stays, as others need it: `profile "live"`, `site "fra1"`. */
+export type UsedDocument = {
+  readonly kind: DocumentKind;
+  readonly name: string;
+  readonly users: readonly string[];
 };
 
 /** A fleet whose files say what cannot be; nothing was changed. */
@@ -48,14 +54,21 @@ export async function planFleet(
   checkSites(fleet, siteNames, faults);
   checkProfiles(fleet, new Set([...namesOf(fleet.profiles), ...heads.profile.keys()]), faults);
 
-  const documents = await planDocuments(api, { fleet, hashed, heads, prune, faults });
-  const planned: SitePlan[] = [];
   const named = new Set([...namesOf(fleet.sites), ...fleet.machines.keys()]);
-  for (const name of [...named].filter((name) => siteNames.has(name)).sort()) {
-    const settings = fleet.sites.find((site) => site.name === name);
-    const machines = fleet.machines.get(name);
-    planned.push(await planSite(api, { name, settings, machines, prune, faults }));
-  }
+  // A folder without settings of any site is not about which ones there are.
+  const unnamed = prune && fleet.sites.length > 0 ? [...siteNames].filter((name) => !named.has(name)) : [];
+  const { going, occupied } = await planRemovals(api, unnamed);
+  const documents = await planDocuments(api, { fleet, hashed, heads, prune, going: namesOf(going), faults });
+  const settingsOf = new Map(fleet.sites.map((site) => [site.name, site]));
+  const planned = await inTurns([...named].filter((name) => siteNames.has(name)).sort(), (name) =>
+    planSite(api, {
+      name,
+      settings: settingsOf.get(name),
+      machines: fleet.machines.get(name),
+      prune,
+      faults,
+    }),
+  );
   if (faults.found.length > 0 || documents === null) return { kind: "refused", problems: faults.found };
 
   const set = new Set(secrets.map(({ name }) => name as string));
@@ -65,9 +78,14 @@ export async function planFleet(
     plan: {
       documents,
       sites: planned,
-      changes: [...documents.changes, ...planned.flatMap(({ changes }) => changes)],
+      siteRemovals: going,
+      changes: [
+        ...documents.changes,
+        ...planned.flatMap(({ changes }) => changes),
+        ...going.map(({ name }): Change => ({ action: "delete", kind: "site", name, fields: [] })),
+      ],
       unchanged: planned.reduce((sum, { unchanged }) => sum + unchanged, documents.unchanged),
-      kept: documents.kept,
+      kept: [...documents.kept, ...occupied],
       missingSecrets: [...needed].filter((name) => !set.has(name)).sort(),
     },
   };
@@ -105,6 +123,6 @@ function checkProfiles(fleet: Fleet, known: ReadonlySet<string>, faults: FaultFi
   for (const machines of fleet.machines.values()) for (const machine of machines) check(machine, "profile");
 }
 
-function namesOf(documents: readonly FleetDocument[]): string[] {
-  return documents.map(({ name }) => name);
+function namesOf(named: readonly { readonly name: string }[]): string[] {
+  return named.map(({ name }) => name);
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { ApiError, type ApiClient, type Json } from "../api-client.ts";
+import { inTurns } from "../in-turns.ts";
 import { formatBytes, type Progress } from "../terminal/progress.ts";
 import { uploadSource } from "../upload.ts";
 import { UsageError } from "../usage-error.ts";
@@ -28,10 +29,8 @@ export type AddedFile = {
 export type ShowProgress = (label: string, totalBytes: number) => Progress;
 
 const READ_BYTES = 4 << 20;
-/** Small files wait for the network most of the time. */
-const UPLOADS_AT_A_TIME = 6;
-/** The API takes documents of at most so many bytes. */
-const MAX_DOCUMENT_BYTES = 1 << 20;
+/** The API takes images of at most so many bytes. */
+const MAX_DOCUMENT_BYTES = 4 << 20;
 
 /**
  * Makes a revision of an image. Files are told apart by their hash: what the
@@ -136,7 +135,7 @@ function uniqueBytes(
   return new Map([...byHash.values()].map((path) => [path, files.get(path)!]));
 }
 
-/** @throws the first failure, once the uploads that had begun have ended */
+/** Several at a time, as small files wait for the network. @throws the first failure, once those that had begun have ended */
 async function uploadAll(
   api: ApiClient,
   image: string,
@@ -146,26 +145,15 @@ async function uploadAll(
   const label = files.size === 1 ? `uploading ${[...files.keys()][0]}` : `uploading ${files.size} files`;
   const progress = showProgress(label, totalBytes(files.values()));
   const arrived = new Map<string, number>();
-  const waiting = [...files];
   let sum = 0;
-  const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const [path, source] = next;
-      try {
-        await uploadSource(api, { image, path, source }, (bytes) => {
-          sum += bytes - (arrived.get(path) ?? 0);
-          arrived.set(path, bytes);
-          progress.update(sum);
-        });
-      } catch (error) {
-        waiting.length = 0;
-        throw error;
-      }
-    }
-  };
+  const uploadOne = async ([path, source]: readonly [string, ByteSource]) =>
+    await uploadSource(api, { image, path, source }, (bytes) => {
+      sum += bytes - (arrived.get(path) ?? 0);
+      arrived.set(path, bytes);
+      progress.update(sum);
+    });
   try {
-    const ended = await Promise.allSettled(Array.from({ length: UPLOADS_AT_A_TIME }, work));
-    for (const each of ended) if (each.status === "rejected") throw each.reason;
+    await inTurns([...files], uploadOne);
   } finally {
     progress.end();
   }

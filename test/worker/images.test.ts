@@ -438,3 +438,19 @@ describe("uploads", () => {
     expect(late.status).toBe(404);
   });
 });
+
+test("an image names all files of a large medium; one that is too large is refused with the limit", async () => {
+  const sha256 = await upload("dvd", "one", [new Uint8Array(9).fill(7)]);
+  const withFiles = (count: number) => {
+    const paths = Array.from(
+      { length: count },
+      (_, i) => `Packages/a-name-as-long-as-they-are-${i}.x86_64.rpm`,
+    );
+    return { files: Object.fromEntries(paths.map((path) => [path, { sha256 }])) };
+  };
+  await done("PUT", "/images/dvd", withFiles(20_000));
+  const { files } = await done("GET", "/images/dvd");
+  expect(Object.keys(files)).toHaveLength(20_000);
+  const tooMany = await api("PUT", "/images/dvd", withFiles(40_000));
+  expect(tooMany).toMatchObject({ status: 413, json: { detail: `a body holds at most ${4 << 20} bytes` } });
+});

@@ -8,6 +8,9 @@ import type { ImageManifest } from "../site-object/pinned.ts";
 import { readDocument, storeDocument } from "../stored-documents.ts";
 import { STORED } from "./documents.ts";
 
+/** The files of a whole DVD: some 28,000. A stored value of KV holds 25 MiB, a file takes thrice as much of that as here. */
+const MAX_IMAGE_BYTES = 4 << 20;
+
 /**
  * `/api/v1/images`. Files are uploaded and read back, or live elsewhere; an
  * image is then PUT as a set of files, so that half an upload is never visible.
@@ -40,6 +43,7 @@ export const imageApiRoutes = new ApiRoutes()
       summary: "Make a revision of an image, of files that were uploaded or live elsewhere",
       params: BY_NAME,
       body: imageSchema,
+      maxBytes: MAX_IMAGE_BYTES,
       conditional: true,
       responses: STORED,
     },

@@ -21,7 +21,7 @@ export function configureSite(sql: SqlStorage, identity: SiteIdentity): void {
 /** Ends the site: it takes no more machines, and its relays' credentials are good no more. */
 export function closeSite(sql: SqlStorage): Result<null> {
   const machines = countMachines(sql);
-  if (machines > 0) return fail("conflict", `the site still has ${machines} machines; delete them first`);
+  if (machines > 0) return fail("conflict", `the site still has machines (${machines}): delete those first`);
   for (const table of ["meta", "relays", "join_tokens", "boot_tokens"]) sql.exec(`DELETE FROM ${table}`);
   return ok(null);
 }

@@ -298,6 +298,7 @@ test("an armed machine is not pulled from under its install, and its site stays 
 test("--prune removes what nothing names, and keeps what others use", async () => {
   await json("apply", folder("small", SMALL));
   await api.request("PUT", "/sites/other", { defaultProfile: "live" });
+  await api.request("PUT", "/sites/other/machines/o1", { serial: "O1" });
   await api.request("PUT", "/profiles/stray", { mode: "local" });
   const less = folder("less", {
     "sites/s1.yaml": SMALL["sites/s1.yaml"],
@@ -318,6 +319,69 @@ test("--prune removes what nothing names, and keeps what others use", async () =
   expect(kept).toContainEqual({ kind: "image", name: "system", users: ['profile "live"'] });
   expect(await json("apply", less, "--prune")).toMatchObject({ changes: [] });
   expect((await api.list("/sites")).map(({ name }) => name)).toContain("other");
+});
+
+describe("--prune and sites that nothing names", () => {
+  const siteNames = async () => (await api.list("/sites")).map(({ name }) => name);
+  const removeSite = async (name: string) => {
+    const path = `/sites/${name}`;
+    const ids = (await api.list(`${path}/machines`)).map(({ id }) => id);
+    await api.request("POST", `${path}/machines:batch`, { delete: ids });
+    await api.request("DELETE", path);
+  };
+  /** Names s1 alone; the tests above and below have it, too. */
+  const only = () => folder("only", { "sites/s1.yaml": SMALL["sites/s1.yaml"] });
+
+  test("one goes where nothing boots at it, and what only it used; machines and relays hold it", async () => {
+    if ((await siteNames()).includes("other")) await removeSite("other");
+    await api.request("PUT", "/profiles/spared", { mode: "local" });
+    await api.request("PUT", "/sites/spare", { defaultProfile: "spared" });
+    await api.request("PUT", "/sites/inhabited", {});
+    await api.request("PUT", "/sites/inhabited/machines/i1", { serial: "I1" });
+    const { token } = await api.request("POST", "/sites/inhabited/join-tokens");
+    await api.request("POST", "/relays/join", { token });
+    const shown = await pxedge("diff", only(), "--prune");
+    expect(shown.stdout).toContain("site spare\n  - site spare\n");
+    expect(shown.stdout).toContain("  - profile spared\n");
+    expect(shown.stdout).toContain(
+      "  = site inhabited stays: it has machines and relays, which are not removed with it\n",
+    );
+    expect(await json("apply", only())).toMatchObject({ changes: [] });
+    // A folder that is about no site removes none.
+    const about = folder("no-sites", { "profiles/spared.yaml": "mode: local\n" });
+    expect((await json("diff", about, "--prune")).changes).not.toContainEqual(
+      expect.objectContaining({ kind: "site" }),
+    );
+
+    const { changes, kept, failed } = await json("apply", only(), "--prune");
+    expect(failed).toEqual([]);
+    expect(changes).toContainEqual({ action: "delete", kind: "site", name: "spare", fields: [] });
+    expect(changes).toContainEqual({ action: "delete", kind: "profile", name: "spared", fields: [] });
+    expect(kept).toContainEqual({ kind: "site", name: "inhabited", users: ["machines", "relays"] });
+    expect(await siteNames()).toEqual(["inhabited", "s1"]);
+    // Without its machines its relay holds it still.
+    await api.request("DELETE", "/sites/inhabited/machines/i1");
+    expect((await json("apply", only(), "--prune")).kept).toContainEqual({
+      kind: "site",
+      name: "inhabited",
+      users: ["relays"],
+    });
+    await removeSite("inhabited");
+  });
+
+  test("one at which somebody registers a machine meanwhile stays, and that is said", async () => {
+    await api.request("PUT", "/sites/late", {});
+    const fleet = loadFleet(only());
+    const hashed = await hashImageFiles(fleet, { HOME: directory });
+    const planned = await planFleet(api, fleet, hashed, { prune: true });
+    if (planned.kind === "refused") throw new Error(JSON.stringify(planned.problems));
+    await api.request("PUT", "/sites/late/machines/l1", { serial: "L1" });
+    expect(await applyPlan(api, planned.plan, hashed)).toEqual([
+      { site: "late", reason: expect.stringContaining("still has") },
+    ]);
+    expect(await siteNames()).toContain("late");
+    await removeSite("late");
+  });
 });
 
 describe("what somebody else changes meanwhile", () => {
@@ -367,4 +431,24 @@ test("thousands of machines are one change: applied, and then nothing to do", as
   expect(applied.stdout).toContain("… and 1961 more (--json tells of all)");
   expect(applied.stdout).toMatch(/\n2001 created, 0 as they were\n$/);
   expect(await json("apply", big)).toMatchObject({ changes: [], unchanged: 2_001 });
+});
+
+test("more machines than a request holds are refused, and what to do is said", async () => {
+  const table = (heading: string, count: number, rest: string) =>
+    [heading, ...Array.from({ length: count }, (_, i) => `m${i},S${i}${rest}`)].join("\n");
+  const many = folder("many", {
+    "sites/many.yaml": "",
+    "machines/many.csv": table("name,serial", 20_001, ""),
+    "sites/wide.yaml": "",
+    "machines/wide.csv": table("name,serial", 300, "x".repeat(60_000)),
+  });
+  const { code, stderr } = await pxedge("apply", many);
+  expect(code).toBe(1);
+  expect(stderr.replaceAll(`${many}/`, "").split("\n")).toEqual([
+    "machines/many.csv:20002: is machine 20001 of site many, which holds 20000",
+    "machines/wide.csv:2: the machines of site wide are more than can be changed at once: " +
+      "say what they have in common once, in `variables` of the site or of the profile",
+    "pxedge: 2 faults; nothing was changed",
+    "",
+  ]);
 });
