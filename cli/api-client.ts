@@ -126,15 +126,17 @@ function readRefusal(status: number, text: string): ApiError {
     return new ApiError(status, undefined, `the server answered HTTP ${status} without saying why`);
   }
   const { type, title, detail, errors = [] } = problem;
-  const unsaid = errors
-    .filter(({ message }) => detail?.includes(message) !== true)
-    .map(({ field, message }) => `  ${field}: ${message}`);
+  const lines = errors.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`));
+  // Several in a row, as the API says them, are read more easily below each other.
+  const isList = lines.length > 1 && detail === lines.join("; ");
+  const unsaid = isList ? lines : lines.filter((_, i) => detail?.includes(errors[i]!.message) !== true);
   if (unsaid.length > MAX_SHOWN_ERRORS) {
-    unsaid.splice(MAX_SHOWN_ERRORS, Infinity, `  and ${unsaid.length - MAX_SHOWN_ERRORS} more`);
+    unsaid.splice(MAX_SHOWN_ERRORS, Infinity, `and ${unsaid.length - MAX_SHOWN_ERRORS} more`);
   }
+  const summary = isList ? `${lines.length} faults` : (detail ?? title ?? `HTTP ${status}`);
   const sentence =
     status === 401
       ? "the control plane does not accept the token: is PXEDGE_TOKEN (or --token) meant for it, and not expired?"
-      : [detail ?? title ?? `HTTP ${status}`, ...unsaid].join("\n");
+      : [summary, ...unsaid].join("\n  ");
   return new ApiError(status, type?.split(":").at(-1), sentence, errors);
 }

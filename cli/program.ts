@@ -9,7 +9,7 @@ export function createProgram(description: string): Command {
   return new Command("pxedge")
     .description(description)
     .version(packageJson.version)
-    .showHelpAfterError()
+    .showHelpAfterError("(--help shows options and examples)")
     .exitOverride((error) => {
       // Commander ends help with 0 and every wrong use with 1; ours is 2.
       process.exit(error.exitCode === 0 ? 0 : 2);
@@ -20,6 +20,10 @@ export function createProgram(description: string): Command {
 export async function runProgram(program: Command): Promise<void> {
   // What asks by `fetch` goes by HTTPS_PROXY as well; the relay's own agents are told of it by themselves.
   setGlobalProxyFromEnv({ ...readProxyEnvironment(process.env) });
+  // Who reads may have enough, as `head` has: what is under way is done all the same.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
   try {
     await program.parseAsync();
   } catch (error) {

@@ -22,6 +22,10 @@ export function addRelayCommands(program: Command): void {
     .requiredOption("--url <url>", "address of the control plane, e.g. https://pxe.example.com", parseOrigin)
     .requiredOption("--token <token>", "the site's join token; works once")
     .option("--state-dir <dir>", "where the credentials are kept", "/var/lib/pxedge")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ pxedge relay join --url https://pxe.example.com --token pxj_…   # of `pxedge site join-token SITE`\n",
+    )
     .action(async ({ url, token, stateDir }: { url: string; token: string; stateDir: string }) => {
       const { siteName, relayId } = await join({ url, token, stateDir });
       process.stdout.write(`joined site ${siteName} as relay ${relayId}; credentials are in ${stateDir}\n`);

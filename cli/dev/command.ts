@@ -10,6 +10,7 @@ export function addDevCommand(program: Command): void {
     .description("run the whole system on loopback and boot a simulated machine through it; needs no root")
     .option("--once", "stop after the boot: exit 0, or 1 with the name of the step that failed")
     .option("--state-dir <dir>", "what is kept from one start to the next", ".pxedge")
+    .addHelpText("after", "\nExamples:\n  $ pxedge dev\n  $ pxedge dev --once\n")
     .action(async (options: { once?: boolean; stateDir: string }) => {
       // Only here: a relay must not carry wrangler and workerd in its memory.
       const { bootExampleMachine, startDev } = await import("./dev.ts");

@@ -6,14 +6,14 @@ import { isVariableValue } from "../../core/render/variables.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** Collects repeated `name=value` options. */
-export function collectPairs(text: string, before: Record<string, string>): Record<string, string> {
+export function collectPairs(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf("=");
   if (at < 1) throw new InvalidArgumentError("It must be name=value.");
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
 /** As `collectPairs`, of variables, which have a type, see `readVariable`. */
-export function collectVariables(text: string, before: Variables): Variables {
+export function collectVariables(text: string, before: Variables = {}): Variables {
   const [name, value] = Object.entries(collectPairs(text, {}))[0]!;
   return { ...before, [name]: readVariable(value) };
 }

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import type { Json } from "../api-client.ts";
+import { printable } from "../terminal/table.ts";
 import { readDocumentArgument, readTextArgument } from "./arguments.ts";
 import { addDiffCommand } from "./diff.ts";
 import { operatorCommand, segment, withSession } from "./command.ts";
@@ -60,10 +61,12 @@ export function addDocumentKind(
     }),
   );
 
-  operatorCommand(group, "show <name>", `show a ${kind}`, [`${kind} show debian-12`]).action(
+  operatorCommand(group, "show <name>", `show a ${kind}${read === null ? "" : ", as `put` takes it"}`, [
+    `${kind} show debian-12`,
+  ]).action(
     withSession<[string]>(async (session, [name]) => {
       const document = await session.api.request("GET", `${collection}/${segment(name)}`);
-      session.show(document, () => (kind === "template" ? document.text : stringify(document)));
+      session.show(document, () => (kind === "template" ? document.text : formatDocument(document)));
     }),
   );
 
@@ -115,4 +118,9 @@ export function addDocumentKind(
     }),
   );
   return group;
+}
+
+/** A document as `put` takes it, under a comment of what the control plane says of it. */
+function formatDocument({ name, revision, updatedAt, updatedBy, ...document }: Json): string {
+  return `# ${name}@${revision}, since ${updatedAt} by ${printable(updatedBy)}\n${stringify(document, { lineWidth: 0 })}`;
 }

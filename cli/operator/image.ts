@@ -51,8 +51,8 @@ export function addImageCommands(program: Command): void {
     url.argParser(collect),
   )
     .option("--kernel <file>", "a kernel; stands in the image under its own name")
-    .option("--initrd <file>", "an initrd; may be repeated", collect, [])
-    .option("--file <path=file>", "any other file, and its path in the image; may be repeated", collect, [])
+    .option("--initrd <file>", "an initrd; may be repeated", collect)
+    .option("--file <path=file>", "any other file, and its path in the image; may be repeated", collect)
     .option("--iso <file>", "an ISO image: kernel and initrd are found in it, and what its installer needs")
     .addHelpText(
       "after",
@@ -61,7 +61,7 @@ export function addImageCommands(program: Command): void {
     )
     .action(
       withSession<[string]>(
-        async (session, [name], { kernel, initrd, file, iso, url = [] }) => {
+        async (session, [name], { kernel, initrd = [], file = [], iso, url = [] }) => {
           const byName = [...(kernel === undefined ? [] : [kernel]), ...initrd, ...url.filter(isNoOrigin)];
           await addFiles(session, name, planFiles(byName, file), iso);
         },
@@ -119,7 +119,7 @@ async function addFiles(
     const contents = { files, upstream, origins };
     const added = await addImage(session.api, segment(name), contents, showProgress);
     for (const line of formatFiles(added.files)) session.say(line);
-    const result = found === undefined ? added.result : { ...added.result, iso: found };
+    const result = { ...added.result, files: added.files, ...(found !== undefined && { iso: found }) };
     session.show(
       result,
       () =>

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { InvalidArgumentError, type Command } from "commander";
-import type { Json } from "../api-client.ts";
+import { ApiError, type Json } from "../api-client.ts";
 import { colour, formatTable, printable } from "../terminal/table.ts";
 import { UsageError } from "../usage-error.ts";
 import { collectPairs, collectVariables } from "./arguments.ts";
@@ -65,7 +65,7 @@ export function addMachineCommands(program: Command): void {
     .option("--ttl <seconds>", "how long the order stands", wholeNumber)
     .option("--retries <n>", "installs after one that reports its failure", wholeNumber)
     .option("--supersede <attempt>", "take the place of the attempt that is active")
-    .option("--set <name=value>", "a variable for this install; may be repeated", collectVariables, {})
+    .option("--set <name=value>", "a variable for this install; may be repeated", collectVariables)
     .option(
       "--confirm <count>",
       "the number of machines that this arms, where the site asks for it",
@@ -85,7 +85,9 @@ export function addMachineCommands(program: Command): void {
         };
         // Sent again after a lost answer, it is the same order.
         const headers = { "idempotency-key": randomUUID() };
-        const attempt = await session.api.request("POST", `${path}/arm`, order, { headers });
+        const attempt = await session.api
+          .request("POST", `${path}/arm`, order, { headers })
+          .catch(adviseFlags);
         if (!options["wait"]) {
           session.show(
             attempt,
@@ -152,7 +154,7 @@ export function addMachineCommands(program: Command): void {
   ])
     .option("--name <name>", "what the machine shall be called")
     .option("--profile <name>", "the profile that `arm` takes")
-    .option("--label <key=value>", "a label; may be repeated", collectPairs, {})
+    .option("--label <key=value>", "a label; may be repeated", collectPairs)
     .action(
       withSession<[string?]>(async (session, [mac], options) => {
         if (mac === undefined) return await listDiscovered(session);
@@ -174,6 +176,15 @@ export function addMachineCommands(program: Command): void {
 
 async function machinesOf(session: Session): Promise<string> {
   return `/sites/${await session.siteName()}/machines`;
+}
+
+/** What the API calls a member of the order is an option here. */
+function adviseFlags(error: unknown): never {
+  if (!(error instanceof ApiError)) throw error;
+  const message = error.message
+    .replaceAll('"supersede"', "--supersede")
+    .replaceAll("confirmCount", "--confirm");
+  throw new ApiError(error.status, error.problem, message, error.fields);
 }
 
 /** Shows each state that an attempt enters; resolves to the attempt at its end. */
@@ -219,7 +230,7 @@ async function enroll(session: Session, mac: string, options: Record<string, Jso
     ...(seen?.uuid && { uuid: seen.uuid }),
     ...(seen?.serial && { serial: seen.serial }),
     ...(options["profile"] !== undefined && { profile: options["profile"] }),
-    ...(Object.keys(options["label"]).length > 0 && { labels: options["label"] }),
+    ...(options["label"] !== undefined && { labels: options["label"] }),
   };
   const path = `/sites/${site}/machines/${segment(options["name"])}`;
   const machine = await session.api.request("PUT", path, document, { headers: { "if-none-match": "*" } });

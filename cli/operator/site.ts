@@ -21,10 +21,15 @@ export function addSiteCommands(program: Command): void {
     }),
   );
 
-  operatorCommand(site, "show <site>", "show a site's settings", ["site show fra1"]).action(
+  operatorCommand(site, "show <site>", "show a site's settings, as `put` takes them", [
+    "site show fra1",
+  ]).action(
     withSession<[string]>(async (session, [name]) => {
       const document = await session.api.request("GET", `/sites/${segment(name)}`);
-      session.show(document, () => stringify(document));
+      session.show(document, () => {
+        const { id, ...settings } = document;
+        return `# id ${id}\n${stringify(settings)}`;
+      });
     }),
   );
 
@@ -73,9 +78,9 @@ export function addSiteCommands(program: Command): void {
   operatorCommand(site, "boot-token <site>", "make a token for machines that boot without a relay", [
     "site boot-token fra1 --description 'rack 3'",
   ])
-    .option("--description <text>", "what it is for", "")
+    .option("--description <text>", "what it is for")
     .action(
-      withSession<[string]>(async (session, [name], { description }) => {
+      withSession<[string]>(async (session, [name], { description = "" }) => {
         const path = `/sites/${segment(name)}/boot-tokens`;
         const created = await session.api.request("POST", path, { description });
         session.show(created, () => `${created.token}\n`);

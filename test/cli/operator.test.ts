@@ -104,7 +104,7 @@ test("from an empty control plane to an armed machine, its preview and its story
   expect(attempt).toMatchObject({ profile: "debian-12", state: "armed", ttlSeconds: 600 });
   const again = await pxedge(["machine", "arm", "web1", "--profile", "debian-12"]);
   expect(again).toMatchObject({ code: 1, stdout: "" });
-  expect(again.stderr).toContain(attempt.id);
+  expect(again.stderr).toContain(`attempt ${attempt.id} is armed; name it in --supersede to replace it`);
   const story = await pxedge(["machine", "timeline", "web1"]);
   expect(story.stdout).toMatch(/ decision +armed +profile=debian-12@/);
   expect(story.stdout).toContain("armed, never seen on the network");
@@ -221,6 +221,24 @@ test("an order that does not render says which variable is at fault", async () =
   expect(refused.stderr).toContain("variable size must be a number, and is text, e.g. 20");
 });
 
+test("what `show` prints is what `put` takes", async () => {
+  for (const [kind, name] of [
+    ["profile", "debian-12"],
+    ["template", "preseed"],
+  ] as const) {
+    const { revision } = await api.request("GET", `/${kind}s/${name}`);
+    const { stdout } = await pxedge([kind, "show", name]);
+    expect(await pxedge([kind, "put", name, "-"], { stdin: stdout })).toMatchObject({
+      code: 0,
+      stdout: `${kind} ${name} is ${revision}\n`,
+    });
+  }
+  const before = await api.request("GET", "/sites/fra1");
+  const settings = fileOf("fra1.yaml", (await pxedge(["site", "show", "fra1"])).stdout);
+  expect(await pxedge(["site", "put", "fra1", settings])).toMatchObject({ code: 0 });
+  expect(await api.request("GET", "/sites/fra1")).toEqual(before);
+});
+
 test("a secret comes from stdin, without its last newline, and is never shown", async () => {
   expect(await pxedge(["secret", "set", "rootPassword"], { stdin: "hunter2\n" })).toMatchObject({ code: 0 });
   const listed = await pxedge(["secret", "list", "--json"]);
@@ -272,26 +290,17 @@ describe("errors are sentences, and exit codes tell them apart", () => {
 
   test("the API's errors name the field; a document's name the line", async () => {
     const wrong = fileOf("wrong.yaml", "mode: install\nimage: debian\nkernel: linux\nkernal: linux\n");
-    expect((await pxedge(["profile", "put", "x", wrong])).stderr).toContain("kernal");
+    expect((await pxedge(["profile", "put", "x", wrong])).stderr).toBe(
+      'pxedge: kernal: is not a known field: did you mean "kernel"?\n',
+    );
+    const several = fileOf("several.yaml", "mode: live\nkernal: linux\nimage: [x]\n");
+    expect((await pxedge(["profile", "put", "x", several])).stderr).toMatch(
+      /^pxedge: \d faults\n(?: {2}\w+: .*\n)+$/,
+    );
     const broken = fileOf("broken.yaml", "mode: install\nimage: [debian\n");
     expect(await pxedge(["profile", "put", "x", broken])).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/broken\.yaml: .* line 3/),
     });
   });
-});
-
-test("every command has help with an example", async () => {
-  const { stdout } = await pxedge(["machine", "timeline", "--help"]);
-  expect(stdout).toContain("Examples:\n  $ pxedge machine timeline web1");
-});
-
-test("bash completes commands and options", async () => {
-  const { stdout: script } = await pxedge(["completion", "bash"]);
-  const ask = `${script}\nCOMP_WORDS=(pxedge machine ti); COMP_CWORD=2; _pxedge; echo "\${COMPREPLY[@]}"
-COMP_WORDS=(pxedge --url x machine arm web1 --w); COMP_CWORD=6; _pxedge; echo "\${COMPREPLY[@]}"`;
-  const completed = await new Promise<string>((resolve, reject) =>
-    execFile("bash", ["-c", ask], (error, stdout) => (error === null ? resolve(stdout) : reject(error))),
-  );
-  expect(completed).toBe("timeline\n--wait\n");
 });
