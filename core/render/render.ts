@@ -7,7 +7,7 @@ import type { Automata, Blamed, Output, Written } from "./output.ts";
 import type { ParsedTemplate, Place, TemplateNode } from "./parse.ts";
 import { TemplateError } from "./problems.ts";
 import type { TemplateProblem, TemplateProblemCode } from "./problems.ts";
-import { checkVariables, declaredBy, type Declared, type View } from "./view.ts";
+import { checkVariables, declaredBy, describeMissing, type Declared, type View } from "./view.ts";
 
 /**
  * How much a template may write, in characters as they are before escaping:
@@ -98,6 +98,11 @@ function report(
 function reportUnresolved(rendering: Rendering, what: "variable" | "section", blamed: Blamed): void {
   const { template, given } = rendering;
   const { name } = blamed;
+  // One that not every profile needs, and this one does.
+  if (Object.hasOwn(template.variables, name)) {
+    const message = `${what} ${name} is needed here: ${describeMissing(template, given, name)}`;
+    return report(rendering, "unresolved-variable", message, blamed);
+  }
   const meant = closestName(name, [...Object.keys(template.variables), ...Object.keys(given)]);
   const hint = meant === undefined || meant === name ? "" : `; is ${meant} meant?`;
   report(rendering, "unresolved-variable", `${what} ${name} resolves to nothing${hint}`, blamed);

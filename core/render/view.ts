@@ -45,12 +45,17 @@ export function checkVariables(
       const message = `variable ${name} ${problem.message}${forExample(template, name)}`;
       problems.push({ code: problem.code, message, name });
     } else if (declaration.required && declaration.default === undefined) {
-      const hint = forExample(template, name) + suggestGiven(template, given, name);
-      const message = `variable ${name} is required: ${describeAllowed(declaration)}${hint}`;
+      const message = `variable ${name} is required: ${describeMissing(template, given, name)}`;
       problems.push({ code: "missing-variable", message, name });
     }
   }
   return problems;
+}
+
+/** What a declared variable that has no value may be, with an example, and what may have been meant for it. */
+export function describeMissing(template: ParsedTemplate, given: View, name: string): string {
+  const allowed = describeAllowed(template.variables[name]!) + forExample(template, name);
+  return allowed + suggestGiven(template, given, name);
 }
 
 /** A variable that is given and not declared, and that may have been meant for one that is missing. */

@@ -139,6 +139,25 @@ describe("names that resolve to nothing", () => {
     expect(error.message).toContain("t:4:3: variable x resolves to nothing");
   });
 
+  test("one that is declared, and that these values need, says what is allowed, with an example", () => {
+    const text = `---
+kind: shell
+variables:
+  mirror: { type: string }
+  host: { type: string, pattern: "[a-z.]+", description: where there is no mirror }
+examples:
+  least: { host: mirror.example }
+---
+{{#mirror}}{{mirror}}{{/mirror}}{{^mirror}}{{host}}{{/mirror}}
+`;
+    const template = parseTemplate(text);
+    const problems = checkTemplate(template, {}).map(({ message }) => message);
+    expect(problems).toEqual([
+      'variable host is needed here: text that matches [a-z.]+ (where there is no mirror), e.g. "mirror.example"',
+    ]);
+    expect(checkTemplate(template, { mirror: "a" })).toEqual([]);
+  });
+
   test("a name that is nearly another one says which", () => {
     const [problem] = thrownBy(() =>
       shell("{{machine.name}} {{dsk}}", { disk: "a", machine: { name: "b" } }),
