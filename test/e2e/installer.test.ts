@@ -65,7 +65,8 @@ describe.skipIf(missing !== undefined)(
         args:
           "auto=true priority=critical url={{urls.answers}}preseed.cfg hostname={{machine.name}} " +
           // Text, so that a question would show on the console.
-          "interface=auto DEBIAN_FRONTEND=text console=ttyS0 --- console=ttyS0",
+          // The lab has no IPv6, whose routers the installer would wait for.
+          "interface=auto ipv6.disable=1 DEBIAN_FRONTEND=text console=ttyS0 --- console=ttyS0",
         answers: { "preseed.cfg": { template: "preseed-debian-12" } },
         variables: { mirrorHost: `${lab.lanAddress}:${MIRROR_PORT}`, awkward: AWKWARD },
       });
