@@ -104,7 +104,7 @@ function recogniseDebian(files: Listing): Distribution | undefined {
     args: "auto=true priority=critical preseed/url={{urls.answers}}preseed.cfg",
     notes: [
       "This installer looks for its packages on a CD and stops where there is none. To install over the network " +
-        "take the netboot one, `linux` and `initrd.gz` of Debian's package debian-installer-12-netboot-amd64, " +
+        "take the netboot one, `linux` and `initrd.gz` of Debian's package debian-installer-13-netboot-amd64 (or -12-), " +
         "by --kernel and --initrd instead of --iso.",
     ],
   };
@@ -119,8 +119,8 @@ function recogniseCoreOs(files: Listing): Distribution | undefined {
     initrds: ["images/pxeboot/initrd.img"],
     needs: { kind: "files", paths: [root] },
     args:
-      `coreos.live.rootfs_url={{urls.tree}}${root} coreos.inst.install_dev=/dev/sda ` +
-      "coreos.inst.ignition_url={{urls.answers}}config.ign",
+      `coreos.live.rootfs_url={{urls.tree}}${root} ` +
+      "ignition.firstboot ignition.platform.id=metal ignition.config.url={{urls.answers}}installer.ign",
     notes: [],
   };
 }

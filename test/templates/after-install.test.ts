@@ -61,6 +61,60 @@ describe.each(Object.entries(FINISHERS))("%s", (path, finish) => {
   });
 });
 
+describe("two disks become one (UEFI): the boot loader is on both, the first one ahead", () => {
+  const partitions = Object.fromEntries(
+    ["sda", "sdb"].flatMap((disk) =>
+      [1, 2, 3].map(
+        (number) => [`sys/class/block/${disk}/${disk}${number}/partition`, `${number}\n`] as const,
+      ),
+    ),
+  );
+
+  test.skipIf(!hasDebconf)("preseed", () => {
+    const ran = runScript(preseedCommand("preseed/late_command", { layout: "raid1" }), {
+      files: {
+        ...UEFI,
+        ...partitions,
+        debconf: "partman-auto/disk=/dev/sda /dev/sdb\n",
+        "proc/mounts": "/dev/md0 /target ext4 rw 0 0\n/dev/sda2 /target/boot/efi vfat rw 0 0\n",
+        "target/etc/fstab":
+          "UUID=1 / ext4 errors=remount-ro 0 1\nUUID=2  /boot/efi       vfat    umask=0077      0       1\n",
+        "target/boot/efi/EFI/debian/shimx64.efi": "shim",
+        "target/boot/efi/EFI/debian/grubx64.efi": "grub",
+      },
+    });
+    expect(ran).toMatchObject({ status: 0, stderr: "" });
+    expect(ran.read("/ran")).toBe("mount -t vfat /dev/sdb2 /tmp/pxedge-efi\n");
+    expect(ran.read("/tmp/pxedge-efi/EFI/debian/shimx64.efi")).toBe("shim");
+    expect(ran.read("/efi")).toBe(
+      "-q -c -d /dev/sdb -p 2 -L debian (sdb) -l \\EFI\\debian\\shimx64.efi\n" +
+        "-q -o 0004,0001,0003,0002,0005\n-q -o 0001,0003,0004,0002,0005\n",
+    );
+    // A disk that is gone is no reason to stop at boot.
+    expect(ran.read("/target/etc/fstab")).toContain(
+      "/boot/efi       vfat    umask=0077,nofail      0       1\n",
+    );
+  });
+
+  test("AutoYaST", () => {
+    const ran = runScript(autoyastScript("init", { layout: "raid1" }), {
+      files: {
+        ...UEFI,
+        "sys/class/block/sdb2/partition": "2\n",
+        "boot/efi/EFI/boot/bootx64.efi": "shim",
+        "boot/efi/EFI/opensuse/grubx64.efi": "grub",
+        "boot/efi/EFI/opensuse/shim.efi": "shim",
+      },
+    });
+    expect(ran).toMatchObject({ status: 0, said: ["installed: 6.1"] });
+    expect(ran.read("/ran")).toBe("mount -t vfat /dev/sdb2 /tmp/pxedge-efi\n");
+    expect(ran.read("/efi")).toBe(
+      "-q -c -d /dev/sdb -p 2 -L system (sdb) -l \\EFI\\opensuse\\shim.efi\n" +
+        "-q -o 0004,0001,0003,0002,0005\n-q -o 0001,0003,0004,0002,0005\n",
+    );
+  });
+});
+
 describe("the installed system's network", () => {
   const NETWORKS = [
     [
@@ -172,7 +226,45 @@ test("Flatcar is written with the configuration of its first boot, from the rela
   );
 });
 
+test("CoreOS is written with the configuration of its first boot; what fails is told with the end of the log", () => {
+  const kernelArgs = ["console=ttyS0,115200n8"];
+  const install = render("shell/coreos-install", { kernelArgs });
+  expect(runScript(install).read("/ran")).toBe(
+    "coreos-installer install /dev/sda --ignition-file /tmp/pxedge-config.ign --append-karg console=ttyS0,115200n8\nsystemctl reboot\n",
+  );
+  const failed = runScript(install, { files: { "no-space": "" } });
+  expect(failed.said).toEqual([
+    "started: /dev/sda, serial number AAA",
+    "failed: coreos-installer failed with 1",
+    "no space left",
+  ]);
+  expect(failed.read("/ran")).not.toContain("reboot");
+});
+
 describe("kickstart", () => {
+  const TIME_SERVERS = { timezone: "Europe/Berlin", ntpServers: ["ntp1.example.org", "ntp2.example.org"] };
+  test.each([
+    [
+      "8",
+      "el8",
+      TIME_SERVERS,
+      "timezone Europe/Berlin --utc --ntpservers=ntp1.example.org,ntp2.example.org\n",
+    ],
+    ["8, its own servers", "el8", {}, "timezone Etc/UTC --utc\n"],
+    [
+      "9",
+      "el9",
+      TIME_SERVERS,
+      "timezone Europe/Berlin --utc\ntimesource --ntp-server=ntp1.example.org\ntimesource --ntp-server=ntp2.example.org\n",
+    ],
+    ["9, its own servers", "el9", {}, "timezone Etc/UTC --utc\n"],
+  ])("says the time servers as %s takes them", (_, platform, variables, commands) => {
+    const ran = CHOOSERS["kickstart/enterprise-linux"]!(variables, {
+      "etc/os-release": `NAME=x\nPLATFORM_ID="platform:${platform}"\n`,
+    });
+    expect(ran.read("/tmp/pxedge-time.ks")).toBe(commands);
+  });
+
   test("configures by ansible when the system first starts", () => {
     const ran = FINISHERS["kickstart/enterprise-linux"]!({
       ansiblePullUrl: "https://git.example.org/site.git",

@@ -1,7 +1,9 @@
 import { describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { hasDebconf } from "../core/render/debconf.ts";
+import { checkTemplate } from "../../core/render/render.ts";
 import { CHOOSERS } from "./installers.ts";
+import { findTemplate, SYSTEM_VIEW } from "./library.ts";
 
 // Programs are started, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
@@ -29,10 +31,10 @@ const CHOSEN: readonly (readonly [string, Variables, readonly string[], string])
     "/dev/sda, serial number AAA; /dev/sdb, serial number BBB",
   ],
   [
-    "two, the first by its serial number",
-    { layout: "raid1", diskSerial: "BBB" },
-    ["/dev/sdb", "/dev/sda"],
-    "/dev/sdb, serial number BBB; /dev/sda, serial number AAA",
+    "two, the second by its serial number",
+    { layout: "raid1", secondDiskSerial: "BBB" },
+    ["/dev/sda", "/dev/sdb"],
+    "/dev/sda, serial number AAA; /dev/sdb, serial number BBB",
   ],
   [
     "two, both by their serial numbers",
@@ -67,7 +69,7 @@ const REFUSED: readonly (readonly [string, Variables, string])[] = [
 ];
 
 describe.each(Object.entries(CHOOSERS))("%s", (path, choose) => {
-  // Flatcar is on one disk.
+  // The CoreOSes and Flatcar are on one disk.
   const isOfHere = ([, variables]: readonly [string, Variables, ...unknown[]]) =>
     variables["layout"] !== "raid1" || !path.startsWith("shell/");
   const skipped = path.startsWith("preseed/") && !hasDebconf;
@@ -87,6 +89,26 @@ describe.each(Object.entries(CHOOSERS))("%s", (path, choose) => {
       expect(ran.said.map((line) => line.trimEnd())).toEqual([`failed: ${said}`]);
     },
   );
+});
+
+test.each([
+  "preseed/debian-12",
+  "kickstart/enterprise-linux",
+  "autoinstall/ubuntu",
+  "autoyast/opensuse-leap",
+])("%s: a guard is of both disks, or the order is refused", (path) => {
+  const variables = {
+    mirrorHost: "mirror.example",
+    layout: "raid1",
+    diskSerial: "AAA",
+    secondDisk: "/dev/sdb",
+  };
+  const template = findTemplate(path);
+  const check = (more: object) => checkTemplate(template, { ...SYSTEM_VIEW, ...variables, ...more });
+  expect(check({}).map(({ variable, code }) => ({ variable, code }))).toEqual([
+    { variable: "secondDiskSerial", code: "unresolved-variable" },
+  ]);
+  expect(check({ secondDiskSerial: "BBB" })).toEqual([]);
 });
 
 describe.each([

@@ -1,5 +1,5 @@
 import type { VariableDeclaration } from "../../core/render/variables.ts";
-import { findTemplate } from "./library.ts";
+import { findTemplate, templateText } from "./library.ts";
 
 /** What installs a system, and the templates that it takes. */
 const SYSTEMS: Readonly<Record<string, readonly string[]>> = {
@@ -7,7 +7,7 @@ const SYSTEMS: Readonly<Record<string, readonly string[]>> = {
   "Enterprise Linux, Fedora": ["kickstart/enterprise-linux"],
   Ubuntu: ["autoinstall/ubuntu"],
   "openSUSE, SLES": ["autoyast/opensuse-leap"],
-  CoreOS: ["ignition/coreos", "shell/coreos-first-boot"],
+  CoreOS: ["shell/coreos-install", "ignition/coreos", "shell/coreos-first-boot"],
   Flatcar: ["shell/flatcar-install", "ignition/coreos", "shell/coreos-first-boot"],
   "Proxmox VE": ["toml/proxmox-ve"],
   Windows: ["unattend/windows-server"],
@@ -20,8 +20,9 @@ const SYSTEMS: Readonly<Record<string, readonly string[]>> = {
 
 type Feature = {
   readonly title: string;
-  /** Any of these variables is the feature. */
+  /** Any of these variables is the feature; where there is none, it is the callback. */
   readonly variables: readonly string[];
+  readonly callback?: string;
   /** The value that the variable must be able to have. */
   readonly value?: string;
 };
@@ -45,6 +46,11 @@ const FEATURES: readonly Feature[] = [
   { title: "a program at the end", variables: ["postAnswer"] },
   { title: "ansible-pull", variables: ["ansiblePullUrl"] },
   { title: "network boot stays first", variables: ["networkBootFirst"] },
+  ...["started", "progress", "installed", "failed"].map((callback) => ({
+    title: `says \`${callback}\``,
+    variables: [],
+    callback,
+  })),
 ];
 
 /** Rows of cells, the first one the header: which of the library's templates has what. */
@@ -52,14 +58,24 @@ export function featureRows(): string[][] {
   const systems = Object.entries(SYSTEMS).map(([name, paths]) => ({
     name,
     declared: Object.assign({}, ...paths.map((path) => findTemplate(path).variables)),
+    text: paths.map(templateText).join(""),
   }));
   return [
     ["", "variables", ...systems.map(({ name }) => name)],
     ...FEATURES.map((feature) => {
-      const cells = systems.map(({ declared }) => (hasFeature(declared, feature) ? "yes" : ""));
+      const cells = systems.map(({ declared, text }) =>
+        (feature.callback === undefined ? hasFeature(declared, feature) : callsBack(text, feature.callback))
+          ? "yes"
+          : "",
+      );
       return [feature.title, feature.variables.map((name) => `\`${name}\``).join(", "), ...cells];
     }),
   ];
+}
+
+/** As `{{urls.events}}started`, or by the script's own `report started`. */
+function callsBack(text: string, callback: string): boolean {
+  return new RegExp(`(?:report |\\{\\{urls\\.events\\}\\})${callback}\\b`).test(text);
 }
 
 function hasFeature(

@@ -37,6 +37,11 @@ export const CHOOSERS: Readonly<
     const disk = /^flatcar-install -d (\S+) /m.exec(ran.read("/ran") ?? "")?.[1];
     return { ...ran, chosen: disk === undefined ? [] : [disk] };
   },
+  "shell/coreos-install": (variables, files = {}) => {
+    const ran = runScript(render("shell/coreos-install", variables), { files });
+    const disk = /^coreos-installer install (\S+) /m.exec(ran.read("/ran") ?? "")?.[1];
+    return { ...ran, chosen: disk === undefined ? [] : [disk] };
+  },
   "autoinstall/ubuntu": (variables, files = {}) => {
     const rendered = parse(render("autoinstall/ubuntu", variables)) as {
       autoinstall: { "early-commands": string[] };

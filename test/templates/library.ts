@@ -13,15 +13,17 @@ export type LibraryTemplate = { readonly path: string; readonly template: Parsed
 export function readLibrary(): LibraryTemplate[] {
   return readdirSync(ROOT, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".mustache"))
+    .map((file) => file.slice(0, -".mustache".length))
     .toSorted()
-    .map((file) => ({
-      path: file.slice(0, -".mustache".length),
-      template: parseTemplate(readFileSync(`${ROOT}/${file}`, "utf8")),
-    }));
+    .map((path) => ({ path, template: findTemplate(path) }));
 }
 
 export function findTemplate(path: string): ParsedTemplate {
-  return parseTemplate(readFileSync(`${ROOT}/${path}.mustache`, "utf8"));
+  return parseTemplate(templateText(path));
+}
+
+export function templateText(path: string): string {
+  return readFileSync(`${ROOT}/${path}.mustache`, "utf8");
 }
 
 /** What the control plane adds to a machine's variables. */

@@ -195,11 +195,11 @@ describe("as the consumers themselves read them", () => {
     },
   );
 
-  test.skipIf(lack(validate))("ignition-validate takes the Flatcar that installs another", () => {
+  test.skipIf(lack(validate))("ignition-validate takes the system in memory that installs another", () => {
     const { status, stdout, stderr } = check(
       validate,
       (file) => [file],
-      render("ignition/flatcar-installer", {}),
+      render("ignition/coreos-installer", {}),
     );
     expect(`${stdout}${stderr}`).toBe("");
     expect(status).toBe(0);

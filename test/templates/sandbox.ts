@@ -3,6 +3,10 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
+/** Types of GPT's partitions. */
+const BIOS_BOOT = "21686148-6449-6e6f-744e-656564454649";
+const EFI_SYSTEM = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+
 /**
  * Programs of an installer, for a machine with two disks and two NICs: sda
  * (100 bytes, serial AAA), sdb (50 bytes, serial BBB, which udev has in its long
@@ -10,7 +14,16 @@ import { dirname, join } from "node:path";
  * `name: body`.
  */
 const PROGRAMS: Readonly<Record<string, string>> = {
-  lsblk: `printf '100 disk /dev/sda\\n50 disk /dev/sdb\\n0 disk /dev/sdc\\n70 rom /dev/sr0\\n'`,
+  lsblk: `for last in "$@"; do :; done
+  case "$*" in
+    *-nrspo*) printf '/dev/md127 raid1\\n/dev/sda3 part\\n/dev/sda disk\\n/dev/sdb3 part\\n/dev/sdb disk\\n' ;;
+    *PARTTYPE*) printf "$last\\n\${last}1 ${BIOS_BOOT}\\n\${last}2 ${EFI_SYSTEM}\\n" ;;
+    *) printf '100 disk /dev/sda\\n50 disk /dev/sdb\\n0 disk /dev/sdc\\n70 rom /dev/sr0\\n' ;;
+  esac`,
+  blkid: `case "$*" in *2) echo ${EFI_SYSTEM} ;; *) echo ${BIOS_BOOT} ;; esac`,
+  findmnt: `case "$*" in */boot/efi) echo /dev/sda2 ;; *) echo /dev/md127 ;; esac`,
+  mount: `echo "mount $*" >> $ROOT/ran`,
+  umount: `exit 0`,
   "list-devices": `printf '/dev/sda\\n/dev/sdb\\n'`,
   udevadm: `case "$*" in
     */dev/sda) printf 'ID_SERIAL=Some_Model_AAA\\nID_SERIAL_SHORT=AAA\\n' ;;
@@ -30,15 +43,20 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   case $last in */a/*) echo "echo ran \${last##*/} >> $ROOT/said" > "$file"; exit ;; esac
   echo "\${last##*/}: $body" >> $ROOT/said`,
   "debconf-set": `echo "$1=$2" >> $ROOT/debconf`,
+  "debconf-get": `sed -n "s,^$1=,,p" $ROOT/debconf`,
   "in-target": `[ "$1" != --pass-stdout ] || shift
   case $1 in
     $ROOT/root/*) sh "$ROOT/target\${1#$ROOT}" ;;
     sh) shift; sh "$@" ;;
+    blkid) "$@" ;;
     *) echo "$*" >> $ROOT/ran ;;
   esac`,
-  efibootmgr: `case "$*" in
-    *-o*) echo "$*" >> $ROOT/efi ;;
-    *) printf 'BootCurrent: 0003\\nBootOrder: 0004,0001,0003,0002\\nBoot0001* UEFI PXEv4 (MAC:525400123456)\\nBoot0002* EFI Internal Shell\\nBoot0003* UEFI HTTPv4\\nBoot0004* system\\n' ;;
+  efibootmgr: `order=$(cat $ROOT/order 2> /dev/null || echo 0004,0001,0003,0002)
+  for last in "$@"; do :; done
+  case "$*" in
+    *-o*) echo "$*" >> $ROOT/efi; echo "$last" > $ROOT/order ;;
+    *-c*) printf '%s\\n' "$*" >> $ROOT/efi; echo "0005,$order" > $ROOT/order ;;
+    *) printf "BootCurrent: 0003\\nBootOrder: $order\\n"; printf 'Boot0001* UEFI PXEv4 (MAC:525400123456)\\nBoot0002* EFI Internal Shell\\nBoot0003* UEFI HTTPv4\\nBoot0004* system\\n' ;;
   esac`,
   mountpoint: `exit 0`,
   dnf: `echo "dnf $*" >> $ROOT/ran`,
@@ -46,6 +64,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   nmcli: `echo "nmcli $*" >> $ROOT/ran`,
   networkctl: `echo "networkctl $*" >> $ROOT/ran`,
   "flatcar-install": `echo "flatcar-install $*" >> $ROOT/ran`,
+  "coreos-installer": `echo "coreos-installer $*" >> $ROOT/ran; [ ! -e $ROOT/no-space ] || { echo "no space left"; exit 1; }`,
   poweroff: `exit 0`,
   // Whoever waits for ever has stopped.
   sleep: `kill $PPID`,
@@ -103,7 +122,7 @@ export function runScript(
     }
     const moved = script
       .replaceAll(
-        /(?<![\w/.$}"'*-])\/(?=(?:sys|target|tmp|var|root|etc|dev\/console|autoinstall\.yaml))/g,
+        /(?<![\w/.$}"'*-])\/(?=(?:sys|proc|target|tmp|var|root|etc|boot\/efi\/EFI|dev\/console|autoinstall\.yaml))/g,
         `${root}/`,
       )
       .replaceAll("[ -b ", "[ -n ");
@@ -135,10 +154,13 @@ export function runScript(
 const READ = [
   "/tmp/pxedge-disk.ks",
   "/tmp/pxedge-network.ks",
+  "/tmp/pxedge-time.ks",
   "/tmp/profile/modified.xml",
   "/autoinstall.yaml",
   "/target/etc/hostname",
   "/target/etc/hosts",
+  "/target/etc/fstab",
+  "/tmp/pxedge-efi/EFI/debian/shimx64.efi",
   "/target/etc/network/interfaces",
   "/target/etc/resolv.conf",
   "/target/root/.ssh/authorized_keys",
