@@ -23,6 +23,8 @@ const syncData = promisify(fdatasync);
  * the process does.
  */
 export class WriteAheadLog {
+  /** About how many pages it held when it was opened: what a crash left is still to be moved. */
+  readonly pagesFound: number;
   readonly #databasePath: string;
   readonly #fd: number;
   /** Of the file; SQLite takes the log to end where it is zeros. */
@@ -35,6 +37,8 @@ export class WriteAheadLog {
     this.#databasePath = databasePath;
     this.#fd = openSync(`${databasePath}-wal`, "r+");
     this.#sizeBytes = fstatSync(this.#fd).size;
+    this.pagesFound = Math.floor(this.#sizeBytes / FRAME_BYTES);
+    this.#usedBytes = this.#sizeBytes;
   }
 
   /**

@@ -35,8 +35,9 @@ const MIGRATIONS = {
 /** Dropped at a time when the bytes are too many: few enough to drop little too much. */
 const DROP_STEP = 32;
 
-/** Events appended before the log is moved; each is some four pages of 4 KiB. */
+/** Events appended before the log is moved. */
 const MAX_LOGGED = 2000;
+const PAGES_AN_EVENT = 4;
 
 /**
  * A queue of events on disk, bounded by dropping the least important first, the
@@ -57,8 +58,8 @@ export class JournalStore {
   readonly #dropped: StatementSync;
   readonly #hasOf: StatementSync;
   readonly #log: WriteAheadLog;
-  /** Events appended since the log began. */
-  #logged = 0;
+  /** Events appended since the log began, about. */
+  #logged: number;
   #count: number;
   #bytes: number;
 
@@ -73,16 +74,17 @@ export class JournalStore {
       onDamaged,
     });
     this.#log = new WriteAheadLog(file);
+    this.#logged = this.#log.pagesFound / PAGES_AN_EVENT;
     this.#database = database;
     this.#bounds = bounds;
     this.#insert = database.prepare("INSERT INTO event (json, stage, importance) VALUES (?, ?, ?)");
     this.#first = database.prepare("SELECT seq, json FROM event ORDER BY seq LIMIT ?");
     this.#deleteThrough = database.prepare(
-      "DELETE FROM event WHERE seq <= ? RETURNING length(json) AS bytes",
+      "DELETE FROM event WHERE seq <= ? RETURNING octet_length(json) AS bytes",
     );
     this.#deleteLeast = database.prepare(
       `DELETE FROM event WHERE seq IN (SELECT seq FROM event ORDER BY importance, seq LIMIT ?)
-       RETURNING stage, length(json) AS bytes`,
+       RETURNING stage, octet_length(json) AS bytes`,
     );
     this.#noteDropped = database.prepare(
       `INSERT INTO dropped (stage, count) VALUES (?, 1)
@@ -91,7 +93,7 @@ export class JournalStore {
     this.#dropped = database.prepare("SELECT stage, count FROM dropped");
     this.#hasOf = database.prepare("SELECT 1 FROM event WHERE importance = ? LIMIT 1");
     const held = database
-      .prepare("SELECT count(*) AS count, coalesce(sum(length(json)), 0) AS bytes FROM event")
+      .prepare("SELECT count(*) AS count, coalesce(sum(octet_length(json)), 0) AS bytes FROM event")
       .get();
     ({ count: this.#count, bytes: this.#bytes } = held as { count: number; bytes: number });
   }
@@ -101,7 +103,7 @@ export class JournalStore {
     return this.#count;
   }
 
-  /** Characters of their JSON. */
+  /** Of their JSON. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -173,7 +175,7 @@ export class JournalStore {
     const json = JSON.stringify(event);
     this.#insert.run(json, event.stage, importanceOf(event));
     this.#count++;
-    this.#bytes += json.length;
+    this.#bytes += Buffer.byteLength(json);
   }
 
   #shrink(): number {

@@ -70,7 +70,7 @@ export function createJournalWriter(options: JournalWriterOptions): JournalWrite
   /** While the store's log is moved: nothing is written then, so that it can begin anew. */
   let moving: Promise<void> | undefined;
   /** Ends with all waits for the disk; never rejects. */
-  let syncing: Promise<unknown> = Promise.resolve();
+  let syncing: Promise<void> = Promise.resolve();
   let diskFailed = false;
   let dropped = 0;
   let stopped = false;
@@ -121,7 +121,10 @@ export function createJournalWriter(options: JournalWriterOptions): JournalWrite
       boundMemory();
       return;
     }
-    if (callbacks.length > 0) syncing = Promise.all([syncing, acknowledge(callbacks)]);
+    if (callbacks.length > 0) {
+      const before = syncing;
+      syncing = acknowledge(callbacks).then(() => before);
+    }
     if (store.isLogLong && !stopped) moving = moveLog();
   }
 

@@ -70,6 +70,7 @@ export class LeaseStore {
       if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
       this.#database = openLeaseDatabase(path);
       this.#log = path === ":memory:" ? undefined : new WriteAheadLog(path);
+      this.#logged = this.#log?.pagesFound ?? 0;
       this.#statements = prepare(this.#database);
       this.#database.prepare("DELETE FROM quarantine WHERE until <= ?").run(now());
       this.#load();

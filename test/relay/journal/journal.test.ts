@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { copyFile, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -13,6 +14,7 @@ import {
   type Journal,
   type JournalOptions,
 } from "../../../relay/journal/journal.ts";
+import { JournalStore } from "../../../relay/journal/journal-store.ts";
 import type { HeardCallback } from "../../../relay/journal/journal-writer.ts";
 import { eventually } from "../../support/eventually.ts";
 
@@ -320,6 +322,39 @@ describe("a full journal", () => {
     expect(kept.at(-1)!.detail["n"]).toBe(999);
     expect(told).toMatchObject({ name: "dropped", detail: { http: 1000 - kept.length } });
   });
+});
+
+test("what it holds is counted in bytes, of any script: when all is gone, none are left", async () => {
+  const plane = fakeControlPlane();
+  const journal = start({ file: join(await makeFolder(), "journal.db"), deliver: plane.deliver });
+  journal.sink({ mac: null, stage: "tftp", name: "failed", detail: { reason: "💾 größer" } });
+  await journal.flush();
+  expect(plane.taken).toHaveLength(1);
+  expect(journal.stats()).toMatchObject({ waiting: 0, waitingBytes: 0 });
+});
+
+test("what crashes leave of a log counts: it does not grow from one to the next", async () => {
+  const bounds = { maxEvents: 10_000, maxBytes: 1e8 };
+  const open = (file: string): JournalStore => {
+    const store = new JournalStore(file, bounds, () => undefined);
+    onTestFinished(() => store.close());
+    return store;
+  };
+  const appendSome = (store: JournalStore): void => {
+    for (let n = 0; n < 1200; n++) store.append([{ ...sent(n), id: randomUUID(), at: "2026-11-21T18:00:00Z" }]);
+  };
+  const file = join(await makeFolder(), "journal.db");
+  const before = open(file);
+  appendSome(before);
+  expect(before.isLogLong).toBe(false);
+  // What a crash leaves: nobody else holds locks on it.
+  const left = join(await makeFolder(), "journal.db");
+  await copyFile(file, left);
+  await copyFile(`${file}-wal`, `${left}-wal`);
+  const after = open(left);
+  expect(after.count).toBe(1200);
+  appendSome(after);
+  expect(after.isLogLong).toBe(true);
 });
 
 test("its log is moved when it is long, and what comes meanwhile is written after that", async () => {
