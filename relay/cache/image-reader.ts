@@ -88,6 +88,7 @@ export function openImageReader(options: ImageReaderOptions): ImageReader {
       lease?.abandon();
       lease?.release();
       lease = undefined;
+      if (isClosed) throw closedError();
       return (await openUncached()).read(into, position, last);
     }
   }
