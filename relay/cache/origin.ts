@@ -7,6 +7,7 @@ import { RELAY_HEADER } from "../../core/relay-protocol/headers.ts";
 import type { RelayImageKey } from "../../core/relay-protocol/state.ts";
 import { signImagePath } from "../../core/sign/image-path.ts";
 import type { ProxyEnvironment } from "../net/proxy-environment.ts";
+import { receiveHead } from "../net/response-head.ts";
 import { ImageError } from "./errors.ts";
 import type { ImageObject } from "./image-object.ts";
 
@@ -90,12 +91,7 @@ export function createOrigin({
         path: await signedPath(object),
       });
       request.setTimeout(idleTimeoutMs, () => request.destroy(new Error("the connection was idle")));
-      const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-        request.once("response", resolve);
-        // Stays: an error after the answer has begun shows on the answer.
-        request.on("error", reject);
-        request.end();
-      });
+      const response = await receiveHead(request);
       const revision = response.headers[RELAY_HEADER.STATE];
       if (typeof revision === "string") onRevision(revision);
       try {

@@ -1,5 +1,7 @@
 import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from "node:http";
 
+import { receiveHead } from "../net/response-head.ts";
+
 /**
  * What came of asking the control plane once:
  * - `answered`: all of its answer, whatever the status
@@ -77,12 +79,7 @@ async function converse(
   signal?.addEventListener("abort", abort, { once: true });
   if (signal?.aborted === true) abort();
   try {
-    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      outgoing.once("response", resolve);
-      // Stays: what goes wrong after the head shows on the answer as well.
-      outgoing.on("error", reject);
-      outgoing.end(body);
-    });
+    const answer = await receiveHead(outgoing, body);
     onAnswer(answer);
     return {
       kind: "answered",

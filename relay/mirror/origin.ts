@@ -4,6 +4,7 @@ import * as https from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import { urlToHttpOptions } from "node:url";
 
+import { receiveHead } from "../net/response-head.ts";
 import { MirrorError } from "./errors.ts";
 import { isPublicAddress } from "./public-address.ts";
 
@@ -116,18 +117,13 @@ export function createMirrorOrigin({
       ...(signal !== undefined && { signal }),
     });
     request.setTimeout(idleTimeoutMs, () => request.destroy(new Error("the connection was idle")));
-    return new Promise((resolve, reject) => {
-      request.once("response", resolve);
-      // Stays: an error after the head shows on the answer.
-      request.on("error", (error) =>
-        reject(
-          error instanceof MirrorError
-            ? error
-            : new MirrorError("unreachable", error.message || error.name, { cause: error }),
-        ),
-      );
-      request.end(body);
-    });
+    try {
+      return await receiveHead(request, body);
+    } catch (error) {
+      if (error instanceof MirrorError) throw error;
+      const { message, name } = error as Error;
+      throw new MirrorError("unreachable", message || name, { cause: error });
+    }
   }
 
   return {

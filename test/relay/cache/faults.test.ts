@@ -50,6 +50,19 @@ describe("an origin that breaks off", () => {
     expect(relay.cache.stats().originBytes).toBe(bytes.length);
   });
 
+  test("speaks another protocol all at once: it is asked again", async () => {
+    const relay = await startCache();
+    const bytes = addFile(relay.origin, "linux", patterned(2 * MIB));
+    let first = true;
+    relay.origin.interfere = (request) => {
+      if (!first) return false;
+      first = false;
+      request.socket.write("HTTP/1.1 101 Other\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+      return true;
+    };
+    expect((await download(await relay.sign("linux"))).body.equals(bytes)).toBe(true);
+  });
+
   test("ends early without a word: the rest is asked for", async () => {
     const relay = await startCache();
     const bytes = addFile(relay.origin, "linux", patterned(2 * MIB));

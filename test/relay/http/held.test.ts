@@ -19,7 +19,7 @@ type Handle = (request: IncomingMessage, response: ServerResponse) => void | Pro
 
 /** Fails the first requests in the given ways, then answers. */
 function failing(
-  ways: readonly ("cut" | 503 | "half")[],
+  ways: readonly ("cut" | 101 | 503 | "half")[],
   then: Handle,
 ): { handle: Handle; requests: string[] } {
   const requests: string[] = [];
@@ -30,6 +30,7 @@ function failing(
     requests.push(`${request.method} ${request.url} ${body}`.trim());
     const way = left.shift();
     if (way === "cut") request.socket.destroy();
+    else if (way === 101) request.socket.write("HTTP/1.1 101 Other\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
     else if (way === 503) response.writeHead(503).end();
     else if (way === "half") {
       response.writeHead(200, { "content-length": 100 });
@@ -46,7 +47,7 @@ const sendSecret: Handle = (_request, response) => {
 };
 
 describe("an installer's answer", () => {
-  test.each([["cut"], [503], ["half"]] as const)("is asked for again after %s", async (way) => {
+  test.each([["cut"], [101], [503], ["half"]] as const)("is asked for again after %s", async (way) => {
     const plane = failing([way, way], sendSecret);
     const relay = await startRelayHttp(await startFakeControlPlane(plane.handle), { holdMs: LONG_HOLD });
     const answer = await ask(relay.url + ANSWER);
