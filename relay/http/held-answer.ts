@@ -35,7 +35,7 @@ const FIRST_PAUSE_MS = 500;
 export async function serveHeldAnswer(exchange: HeldExchange, options: HeldAnswerOptions): Promise<Answer> {
   const { request, response, target, observation } = exchange;
   const { upstream, slots, holdMs, random = Math.random } = options;
-  const slot = slots.take();
+  const slot = slots.take(observation.client.ip);
   if (slot === undefined) return sendUnavailable(response, "too many requests are held");
   const left = new AbortController();
   const leave = (): void => left.abort();

@@ -112,14 +112,14 @@ export function createCallbackServer({
   }
 
   return async (exchange) => {
-    const { request, response, target } = exchange;
+    const { request, response, target, observation } = exchange;
     const [, , capabilityText, name] = target.split("?")[0]!.split("/");
     const capability = await parseCapability(capabilityText!);
     // The control plane would say so, too, in the same words.
     if (!isCallbackName(name!) || capability?.siteId !== siteId) {
       return sendText(response, 404, "not found\n");
     }
-    const slot = slots.take();
+    const slot = slots.take(observation.client.ip);
     if (slot === undefined) return sendUnavailable(response, "too many requests are held");
     try {
       const read = await readRequestBody(request);

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { readdir, readFile } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -30,7 +32,8 @@ function failing(
     requests.push(`${request.method} ${request.url} ${body}`.trim());
     const way = left.shift();
     if (way === "cut") request.socket.destroy();
-    else if (way === 101) request.socket.write("HTTP/1.1 101 Other\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+    else if (way === 101)
+      request.socket.write("HTTP/1.1 101 Other\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
     else if (way === 503) response.writeHead(503).end();
     else if (way === "half") {
       response.writeHead(200, { "content-length": 100 });
@@ -137,6 +140,23 @@ describe("an installer's answer", () => {
         relay.logLines.filter((line) => line.includes("too many requests are held")).length,
       ).toBeGreaterThan(3),
     );
+  });
+
+  test("one client that holds all that it may does not keep others from theirs", async () => {
+    const relay = await startRelayHttp(await startFakeControlPlane(sendSecret));
+    // Bodies that never come.
+    const head = `POST ${ANSWER} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n`;
+    const greedy = Array.from({ length: 300 }, () => connect({ port: relay.port, host: "127.0.0.1" }));
+    onTestFinished(() => greedy.forEach((socket) => socket.destroy()));
+    for (const socket of greedy) socket.on("error", () => undefined).write(head);
+    const answers = async (localAddress: string) => {
+      const request = httpRequest(relay.url + ANSWER, { agent: false, localAddress }).end();
+      const [response] = (await once(request, "response")) as [IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    };
+    await eventually(async () => expect(await answers("127.0.0.1")).toBe(503));
+    expect(await answers("127.0.0.2")).toBe(200);
   });
 
   test("nothing of it is ever on disk, nor its capability", async () => {

@@ -341,7 +341,8 @@ test("what crashes leave of a log counts: it does not grow from one to the next"
     return store;
   };
   const appendSome = (store: JournalStore): void => {
-    for (let n = 0; n < 1200; n++) store.append([{ ...sent(n), id: randomUUID(), at: "2026-11-21T18:00:00Z" }]);
+    for (let n = 0; n < 1200; n++)
+      store.append([{ ...sent(n), id: randomUUID(), at: "2026-11-21T18:00:00Z" }]);
   };
   const file = join(await makeFolder(), "journal.db");
   const before = open(file);

@@ -185,14 +185,17 @@ describe("when the origin fails (section 4.2.4, RFC 5861)", () => {
     },
   );
 
-  test.each(["101 Switching Protocols", "099 Odd"])("that is none, %s: 504, and asked for again", async (status) => {
-    const { origin, get } = await startMirrored((request) => {
-      request.socket.write(`HTTP/1.1 ${status}\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`);
-    });
-    expect((await get("/a")).status).toBe(504);
-    origin.handle = send({ "cache-control": "max-age=60" });
-    expect((await get("/a")).body).toBe("content");
-  });
+  test.each(["101 Switching Protocols", "099 Odd"])(
+    "that is none, %s: 504, and asked for again",
+    async (status) => {
+      const { origin, get } = await startMirrored((request) => {
+        request.socket.write(`HTTP/1.1 ${status}\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`);
+      });
+      expect((await get("/a")).status).toBe(504);
+      origin.handle = send({ "cache-control": "max-age=60" });
+      expect((await get("/a")).body).toBe("content");
+    },
+  );
 
   test("nothing known: 504; what breaks off in the middle is cut, and not kept", async () => {
     const { origin, get, relay } = await startMirrored((request) => void request.socket.destroy());
