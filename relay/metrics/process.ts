@@ -30,16 +30,16 @@ export function addProcessMetrics(metrics: Metrics): () => void {
   metrics.gauge(
     {
       name: "pxedge_event_loop_lag_seconds",
-      help: "How late the event loop was since the last scrape; quantile 1: at most",
-      labels: ["quantile"],
+      help: "How late the event loop was since the last scrape; percentile 100: at most",
+      labels: ["percentile"],
     },
     () => {
       const seconds = (nanoseconds: number): number =>
         Math.max(0, nanoseconds / 1e9 - LAG_RESOLUTION_MS / 1e3);
       const samples: Sample[] = [
-        [{ quantile: "0.5" }, seconds(lag.percentile(50))],
-        [{ quantile: "0.99" }, seconds(lag.percentile(99))],
-        [{ quantile: "1" }, lag.count === 0 ? 0 : seconds(lag.max)],
+        [{ percentile: "50" }, seconds(lag.percentile(50))],
+        [{ percentile: "99" }, seconds(lag.percentile(99))],
+        [{ percentile: "100" }, lag.count === 0 ? 0 : seconds(lag.max)],
       ];
       lag.reset();
       return samples;
