@@ -6,8 +6,6 @@ import { installOnDebian, type DebianHost } from "../support/lab/debian-host.ts"
 import type { RelayHost } from "./site.ts";
 
 const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
-/** test/support/fetch-debian-root.sh makes it. */
-export const DEBIAN_ROOT = join(CHECKOUT, ".lab/debian-root.tar");
 
 /**
  * Builds the relay's Debian package and installs it on a fresh Debian, where it
@@ -23,7 +21,7 @@ export async function installRelay(
     await run(process.execPath, [join(CHECKOUT, "deploy/relay", script)], 120_000);
   await build("build-relay.ts");
   const [deb] = (await build("build-package.ts")).split("  ") as [string];
-  const debian = await installOnDebian(DEBIAN_ROOT, deb, join(directory, "debian"));
+  const debian = await installOnDebian(deb, join(directory, "debian"));
   cpSync(bootFiles, join(debian.root, "usr/lib/ipxe"), { recursive: true });
   return {
     debian,

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { missingNeed } from "../relay/net/needs.ts";
 import { startMachine } from "../support/lab/machine.ts";
 import { createLab, type Lab } from "../support/lab/network.ts";
-import type { DebianHost } from "../support/lab/debian-host.ts";
-import { DEBIAN_ROOT, installRelay } from "./installed-relay.ts";
+import { DEBIAN_HOST_NEEDS, type DebianHost } from "../support/lab/debian-host.ts";
+import { installRelay } from "./installed-relay.ts";
 import { addImage, startSite, type Site } from "./site.ts";
 
 /** iPXE of a newer Debian: the arm64 build, and a second version for x86-64. */
@@ -23,7 +23,7 @@ const missing = missingNeed({
     "/usr/bin/qemu-system-aarch64",
     "/usr/share/AAVMF/AAVMF_CODE.fd",
     join(BOOT_FILES, "ipxe-arm64.efi"),
-    DEBIAN_ROOT,
+    ...DEBIAN_HOST_NEEDS,
   ],
 });
 
@@ -104,7 +104,7 @@ describe.skipIf(missing !== undefined)(
       }
     });
 
-    test("the relay's package: its own user, one capability, nothing of the system writable", async () => {
+    test("the relay's package: its own user, one capability, few system calls, nothing of the system writable", async () => {
       const execute = async (command: readonly [string, ...string[]]) => {
         const [program, ...args] = command;
         return await lab.exec(program, args);
@@ -114,6 +114,11 @@ describe.skipIf(missing !== undefined)(
       expect(status).toMatch(/^CapEff:\t0000000000000400\nCapBnd:\t0000000000000400$/m);
       expect(status).toMatch(/^NoNewPrivs:\t1$/m);
       expect(status).not.toMatch(/^Uid:\t0/m);
+      // What the relay itself runs under: the filter is the unit's.
+      expect(status).toMatch(/^Seccomp:\t2$/m);
+      await expect(execute(debian.confined("ionice", "-c", "2", "-n", "7", "true"))).rejects.toThrow(
+        /Operation not permitted/,
+      );
       await expect(execute(debian.confined("touch", "/etc/pxedge/x"))).rejects.toThrow(
         /Read-only file system/,
       );

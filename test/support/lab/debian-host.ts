@@ -1,5 +1,6 @@
-import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { run } from "./child.ts";
 
 /** A command line. */
@@ -9,15 +10,28 @@ export type CommandLine = readonly [program: string, ...args: string[]];
 export type DebianHost = {
   /** The folder that is its `/`. */
   readonly root: string;
+  /** Installs a package, or another version of it. @throws when it cannot be */
+  install(deb: string): Promise<void>;
   /** Runs a program in it as root. */
   inside(...args: string[]): CommandLine;
-  /** Runs a program as the unit runs the service: its user, its capabilities, its view of the file system. */
+  /**
+   * Runs a program as the unit runs the service: its user, its capabilities, its view of the file system, and
+   * the system calls that it may do.
+   */
   confined(...args: string[]): CommandLine;
   /** The unit's `ExecStart`, confined. */
   service(): CommandLine;
 };
 
 const UNIT = "usr/lib/systemd/system/pxedge-relay.service";
+const LIB = "/usr/lib/pxedge";
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+
+/** A root file system; test/support/fetch-debian-root.sh makes it. */
+const DEBIAN_ROOT = join(HERE, "../../../.lab/debian-root.tar");
+
+/** What `installOnDebian` needs, besides root. */
+export const DEBIAN_HOST_NEEDS = [DEBIAN_ROOT, "/usr/bin/systemd-analyze", "/usr/share/doc/python3-seccomp"];
 
 /**
  * `ProtectSystem=strict`, `PrivateTmp=`, `PrivateDevices=`, `StateDirectory=` and `CacheDirectory=`, by mounts
@@ -40,14 +54,18 @@ exec chroot "$root" "$@"`;
 /**
  * Unpacks a Debian and installs a package in it. Needs root.
  *
- * @param archive of a root file system, see test/support/fetch-debian-root.sh
  * @throws when the package cannot be installed
  */
-export async function installOnDebian(archive: string, deb: string, root: string): Promise<DebianHost> {
+export async function installOnDebian(deb: string, root: string): Promise<DebianHost> {
   mkdirSync(root, { recursive: true });
-  await run("tar", ["-C", root, "-xf", archive, "--exclude=./dev/*"], 120_000);
-  copyFileSync(deb, join(root, basename(deb)));
-  await run("chroot", [root, "dpkg", "--install", `/${basename(deb)}`], 120_000);
+  await run("tar", ["-C", root, "-xf", DEBIAN_ROOT, "--exclude=./dev/*"], 120_000);
+  const install = async (file: string): Promise<void> => {
+    const copy = join(root, "package.deb");
+    copyFileSync(file, copy);
+    await run("chroot", [root, "dpkg", "--force-unsafe-io", "--install", "/package.deb"], 120_000);
+    rmSync(copy);
+  };
+  await install(deb);
 
   const unit = readFileSync(join(root, UNIT), "utf8");
   const directive = (name: string): string => {
@@ -63,6 +81,9 @@ export async function installOnDebian(archive: string, deb: string, root: string
     `/var/lib/${directive("StateDirectory")}`,
     `/var/cache/${directive("CacheDirectory")}`,
   ]);
+  copyFileSync(join(HERE, "filtered.cjs"), join(root, "filtered.cjs"));
+  const makeFilter = join(HERE, "system-call-filter.py");
+  await run("/usr/bin/python3", [makeFilter, join(root, UNIT), join(root, "filter.bpf")]);
   const capabilities = (name: string) =>
     [
       "-all",
@@ -78,10 +99,12 @@ export async function installOnDebian(archive: string, deb: string, root: string
     ...["--inh-caps", capabilities("AmbientCapabilities")],
     ...["--ambient-caps", capabilities("AmbientCapabilities")],
     ...["env", "-i", ...directive("Environment").split(" "), "PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
+    ...[`${LIB}/node`, "/filtered.cjs", `${LIB}/linux_${process.arch}/koffi.node`, "/filter.bpf"],
     ...args,
   ];
   return {
     root,
+    install,
     inside: (...args) => ["chroot", root, ...args],
     confined,
     service: () => confined(...directive("ExecStart").split(" ")),
