@@ -1,17 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { missingNeed } from "../relay/net/needs.ts";
+import { run } from "../support/lab/child.ts";
 import { startMachine } from "../support/lab/machine.ts";
 import { createLab, type Lab } from "../support/lab/network.ts";
 import { startRecorder, type Recorder } from "../support/lab/recorder.ts";
-import { addImage, startSite, type Site } from "./site.ts";
+import { startSite, type Site } from "./site.ts";
 
 const INSTALLER = "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64";
 const BOOT_FILES = "/usr/lib/ipxe";
-const TEMPLATE = fileURLToPath(new URL("../../templates/preseed/debian-12.mustache", import.meta.url));
+const EXAMPLE_FLEET = fileURLToPath(new URL("../../docs/example-fleet", import.meta.url));
 const MIRROR_PORT = 8099;
 
 /** What must arrive as it was sent: through the installer's debconf, and as a word of its shell. */
@@ -47,29 +48,10 @@ describe.skipIf(missing !== undefined)(
       lab = await createLab();
       site = await startSite(lab, { directory: join(directory, "site"), tftpRoot: BOOT_FILES });
       mirror = await startRecorder(lab, { port: MIRROR_PORT });
-      const template = readFileSync(TEMPLATE, "utf8");
-      const text = template
-        .replace("\nvariables:\n", '\nvariables:\n  awkward: { type: string, default: "" }\n')
-        .replace("d-i preseed/early_command string {{#shell}} \\\n", () => ECHO_TEXT);
-      if (!text.includes("pxedge/awkward")) throw new Error("the template has no early_command to extend");
-      await site.api.request("PUT", "/templates/preseed-debian-12", { text });
-      await addImage(site.api, "debian-12", {
-        linux: `${INSTALLER}/linux`,
-        "initrd.gz": `${INSTALLER}/initrd.gz`,
-      });
-      await site.api.request("PUT", "/profiles/debian-12", {
-        mode: "install",
-        image: "debian-12",
-        kernel: "linux",
-        initrds: ["initrd.gz"],
-        args:
-          "auto=true priority=critical url={{urls.answers}}preseed.cfg hostname={{machine.name}} " +
-          // Text, so that a question would show on the console.
-          // The lab has no IPv6, whose routers the installer would wait for.
-          "interface=auto ipv6.disable=1 DEBIAN_FRONTEND=text console=ttyS0 --- console=ttyS0",
-        answers: { "preseed.cfg": { template: "preseed-debian-12" } },
-        variables: { mirrorHost: `${lab.lanAddress}:${MIRROR_PORT}`, awkward: AWKWARD },
-      });
+      // As its README says, with a mirror of the lab's.
+      const fleet = await copyExampleFleet(join(directory, "fleet"), `${lab.lanAddress}:${MIRROR_PORT}`);
+      await site.pxedge("apply", fleet);
+      await site.api.request("PUT", "/secrets/joinKey", { value: "k" });
     });
     afterAll(async () => {
       await site?.stop();
@@ -80,19 +62,18 @@ describe.skipIf(missing !== undefined)(
     const boots = [
       [
         "a",
-        "uefi1",
+        "bench1",
         "efi-x86_64",
-        "52:54:00:e2:e0:0a",
+        "52:54:00:1a:b0:01",
         ["dhcp acknowledged", "tftp sent", "decision served"],
       ],
       // QEMU's NIC ROM is iPXE already: no boot file is asked for.
-      ["c", "bios1", "bios", "52:54:00:e2:e0:0c", ["dhcp acknowledged", "decision served"]],
+      ["c", "bench2", "bios", "52:54:00:1a:b0:02", ["dhcp acknowledged", "decision served"]],
     ] as const;
     for (const [label, name, firmware, mac, stages] of boots) {
       test(`(${label}) ${firmware}: to the mirror without a question; (b) then the local disk`, async () => {
         const mirrorDirectory = `/${name}/debian`;
-        await site.addMachine(name, mac, { variables: { mirrorDirectory } });
-        await site.arm(name, "debian-12");
+        await site.arm(name, "debian-12", { variables: { mirrorDirectory } });
         const own = join(directory, name);
         const machine = await startMachine(lab, { firmware, mac, directory: own, memoryMb: 1024 });
         try {
@@ -127,3 +108,31 @@ describe.skipIf(missing !== undefined)(
     }
   },
 );
+
+/** The example fleet, in the lab's network, with what the assertions look at. */
+async function copyExampleFleet(directory: string, mirror: string): Promise<string> {
+  await run("cp", ["-rL", EXAMPLE_FLEET, directory]);
+  const edit = (name: string, ...changes: (readonly [before: string, after: string])[]): void => {
+    const file = join(directory, name);
+    let text = readFileSync(file, "utf8");
+    for (const [before, after] of changes) {
+      if (!text.includes(before)) throw new Error(`${name} of the example fleet has no ${before}`);
+      text = text.replaceAll(before, () => after);
+    }
+    writeFileSync(file, text);
+  };
+  edit("sites/lab.yaml", ["deb.debian.org", mirror]);
+  edit("machines/lab.hosts", ["192.168.79.", "192.168.77."]);
+  edit(
+    "profiles/debian-12.yaml",
+    // Text, so that a question would show on the console; the lab has no IPv6, whose routers the installer would wait for.
+    [" ---\n", " ipv6.disable=1 DEBIAN_FRONTEND=text console=ttyS0 --- console=ttyS0\n"],
+    ["\nvariables:\n", `\nvariables:\n  awkward: ${JSON.stringify(AWKWARD)}\n`],
+  );
+  edit(
+    "templates/preseed-debian-12.mustache",
+    ["\nvariables:\n", '\nvariables:\n  awkward: { type: string, default: "" }\n'],
+    ["d-i preseed/early_command string {{#shell}} \\\n", ECHO_TEXT],
+  );
+  return directory;
+}

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { createApiClient, type ApiClient } from "../../cli/api-client.ts";
 import { startControlPlane, type LocalControlPlane } from "../../cli/dev/control-plane.ts";
 import { uploadFile } from "../../cli/upload.ts";
@@ -18,6 +20,8 @@ const RELAY_HTTP_PORT = 8080;
 export type Site = {
   readonly name: string;
   readonly api: ApiClient;
+  /** Runs `pxedge ARGS` as an operator of the control plane; rejects unless it exits with 0. */
+  pxedge(...args: string[]): Promise<string>;
   /** Where machines reach the relay, e.g. `http://192.168.77.1:8080`. */
   readonly relayUrl: string;
   /** Registers a machine; returns its path in the API. */
@@ -147,6 +151,11 @@ log: { level: debug, format: json }
   return {
     name,
     api,
+    pxedge: async (...args) => {
+      const credentials = { PXEDGE_URL: controlPlane.url, PXEDGE_TOKEN: controlPlane.adminToken };
+      const env = { ...process.env, ...credentials, HOME: options.directory };
+      return (await promisify(execFile)(process.execPath, [PXEDGE, ...args], { env })).stdout;
+    },
     relayUrl: `http://${lab.lanAddress}:${RELAY_HTTP_PORT}`,
     addMachine: async (machine, mac, more = {}) => {
       await api.request("PUT", path(machine), { macs: [mac], ...more });
