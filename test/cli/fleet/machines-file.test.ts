@@ -147,6 +147,19 @@ describe("YAML", () => {
     expect(read("m.json", '{"a": {"serial": "1"}}').machines).toEqual({ a: { serial: "1" } });
   });
 
+  test("in which a key is there twice says where both are, in mappings of any kind", () => {
+    const { machines, problems } = read(
+      "m.yaml",
+      "a:\n  macs: [x]\n  macs: [y]\n1: { x: 1, 'x': 2 }\n'1': {}\n1: {}\n",
+    );
+    expect(machines).toEqual({});
+    expect(problems.toSorted()).toEqual([
+      'm.yaml:3:3: "macs" is there already, in line 2: keys of a mapping are unique',
+      'm.yaml:4:12: "x" is there already, in line 4: keys of a mapping are unique',
+      'm.yaml:6:1: "1" is there already, in line 4: keys of a mapping are unique',
+    ]);
+  });
+
   test("that is no machines says where", () => {
     expect(read("m.yaml", "a: text\nb: { name: c }\n").problems).toEqual([
       "m.yaml:1:1: a: a machine's members are expected: macs, profile, …",
