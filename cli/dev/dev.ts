@@ -11,7 +11,14 @@ import { applyExampleFleet, EXAMPLE, standIn } from "./fleet.ts";
 import { createSimulatedMachine, type RunStep } from "./simulated-machine.ts";
 
 /** Unprivileged, and not what other software uses by default. */
-const PORTS = { controlPlane: 7710, http: 7711, dhcpServer: 7767, dhcpClient: 7768, tftp: 7769 } as const;
+const PORTS = {
+  controlPlane: 7710,
+  http: 7711,
+  admin: 7712,
+  dhcpServer: 7767,
+  dhcpClient: 7768,
+  tftp: 7769,
+} as const;
 const HOST = "127.0.0.1";
 /** All of 127.0.0.0/8 is this computer, so that a machine has an address of its own without a network. */
 const RANGE = "[127.77.0.50, 127.77.0.99]";
@@ -146,6 +153,7 @@ interfaces:
     dhcp: { mode: server, range: ${RANGE}, leaseSeconds: 600, port: ${PORTS.dhcpServer}, clientPort: ${PORTS.dhcpClient} }
 tftp: { root: ${JSON.stringify(bootFileRoot(stateDir))}, port: ${PORTS.tftp} }
 http: { port: ${PORTS.http} }
+admin: { port: ${PORTS.admin} }
 log: { level: warn, format: pretty }
 `;
 }
