@@ -78,7 +78,7 @@ export class JournalStore {
     this.#database = database;
     this.#bounds = bounds;
     this.#insert = database.prepare("INSERT INTO event (json, stage, importance) VALUES (?, ?, ?)");
-    this.#first = database.prepare("SELECT seq, json FROM event ORDER BY seq LIMIT ?");
+    this.#first = database.prepare("SELECT seq, json FROM event WHERE seq > ? ORDER BY seq LIMIT ?");
     this.#deleteThrough = database.prepare(
       "DELETE FROM event WHERE seq <= ? RETURNING octet_length(json) AS bytes",
     );
@@ -151,9 +151,9 @@ export class JournalStore {
     });
   }
 
-  /** The oldest events, in order. */
-  first(limit: number): QueuedEvent[] {
-    const rows = this.#first.all(limit) as { seq: number; json: string }[];
+  /** The oldest events behind one, in order. */
+  first(limit: number, after: number): QueuedEvent[] {
+    const rows = this.#first.all(after, limit) as { seq: number; json: string }[];
     return rows.map(({ seq, json }) => ({ seq, event: JSON.parse(json) as BootEvent }));
   }
 

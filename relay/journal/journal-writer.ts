@@ -40,13 +40,15 @@ export type JournalWriter = {
   readonly take: EventSink;
   /** @throws when it cannot be written, or the disk does not confirm it: it may be delivered all the same then */
   readonly recordCallback: (callback: HeardCallback) => Promise<void>;
-  /** Events that are in memory only. */
-  readonly unwritten: number;
+  /** Events that are in memory only, oldest first. */
+  readonly unwritten: readonly BootEvent[];
   /** Events given up, in memory and on disk. */
   readonly dropped: number;
   readonly diskFailed: boolean;
   /** Whether callbacks are in memory only. */
   hasCallbacks(): boolean;
+  /** Leaves out what was delivered without having been written. */
+  forget(events: readonly BootEvent[]): void;
   /** Writes what is in memory now. */
   write(): void;
   /** Resolves when the store's log is not being moved, and others may write to it. */
@@ -177,7 +179,7 @@ export function createJournalWriter(options: JournalWriterOptions): JournalWrite
     take,
     recordCallback,
     get unwritten() {
-      return pending.length;
+      return pending;
     },
     get dropped() {
       return dropped;
@@ -186,6 +188,10 @@ export function createJournalWriter(options: JournalWriterOptions): JournalWrite
       return diskFailed;
     },
     hasCallbacks: () => waiting.length > 0,
+    forget(events) {
+      const gone = new Set(events);
+      pending = pending.filter((event) => !gone.has(event));
+    },
     write,
     undisturbed: async () => moving,
     async stop(others) {

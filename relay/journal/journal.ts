@@ -68,6 +68,9 @@ export type JournalStats = {
   readonly diskFailed: boolean;
 };
 
+/** Events that are delivered together; `forget` when they are. */
+type Batch = { readonly events: readonly BootEvent[]; forget(): void };
+
 /** A day without the WAN in which 200 machines boot ten times each stays well below both. */
 const MAX_EVENTS = 200_000;
 const MAX_BYTES = 128 * 1024 * 1024;
@@ -98,6 +101,9 @@ export function createJournal({
   let failures = 0;
   let batchSize = MAX_EVENTS_PER_POST;
   const counters = { delivered: 0, rejected: 0 };
+  /** The last that was delivered, and whether it, or one before, could not be removed. */
+  let deliveredThrough = 0;
+  let isStuck = false;
   const writer = createJournalWriter({ store, file, log, now, maxEvents, onWritten: () => schedule() });
 
   if (store.count > 0) schedule(0);
@@ -116,7 +122,7 @@ export function createJournal({
     });
   }
 
-  function schedule(delayMs = failures === 0 ? gatherMs : pauseMs()): void {
+  function schedule(delayMs = failures === 0 && !isStuck ? gatherMs : pauseMs()): void {
     if (stopping.signal.aborted || timer !== undefined || running !== undefined) return;
     timer = setTimeout(() => void drain(), delayMs);
   }
@@ -126,71 +132,101 @@ export function createJournal({
     timer = undefined;
     running ??= deliverAll().finally(() => {
       running = undefined;
-      if (store.count + writer.unwritten > 0) schedule();
+      if (store.count + writer.unwritten.length > 0) schedule();
     });
     return running;
   }
 
   /** 50 % to 100 % of 1, 2, 4 … 60 seconds: relays cut off together do not come back together. */
   function pauseMs(): number {
-    return Math.min(retryMs * 2 ** (failures - 1), LONGEST_PAUSE_MS) * (0.5 + random() / 2);
+    return Math.min(retryMs * 2 ** Math.max(0, failures - 1), LONGEST_PAUSE_MS) * (0.5 + random() / 2);
   }
 
   async function deliverAll(): Promise<void> {
     try {
       writer.write();
-      while (store.count > 0 && !stopping.signal.aborted) {
+      if (isStuck) forgetDelivered();
+      while (!stopping.signal.aborted) {
         if (!(await deliverBatch())) return;
       }
     } catch (error) {
+      if (failures === 0) log.error({ err: error, file }, "the journal of events cannot be read");
       failures++;
-      log.error({ err: error, file }, "the journal of events cannot be read");
+    }
+  }
+
+  /**
+   * What is on the disk comes first. What that does not take is delivered
+   * nevertheless: it may be what says that the disk is full.
+   */
+  function nextBatch(): Batch | undefined {
+    const stored = store.first(batchSize, deliveredThrough);
+    const last = stored.at(-1);
+    if (last !== undefined) {
+      return {
+        events: stored.map(({ event }) => event),
+        forget() {
+          deliveredThrough = last.seq;
+          forgetDelivered();
+        },
+      };
+    }
+    const events = writer.diskFailed ? writer.unwritten.slice(0, batchSize) : [];
+    return events.length === 0 ? undefined : { events, forget: () => writer.forget(events) };
+  }
+
+  /** A full disk cannot even do that: it is tried again, and nothing is delivered again meanwhile. */
+  function forgetDelivered(): void {
+    try {
+      store.deleteThrough(deliveredThrough);
+      tellDropped();
+      isStuck = false;
+    } catch (error) {
+      if (!isStuck)
+        log.error({ err: error, file }, "delivered events cannot be removed from the journal yet");
+      isStuck = true;
     }
   }
 
   /** Whether to go on with the next. */
   async function deliverBatch(): Promise<boolean> {
-    const batch = store.first(batchSize);
-    const last = batch.at(-1);
-    if (last === undefined) return false;
-    const outcome = await deliver(
-      batch.map(({ event }) => event),
-      stopping.signal,
-    );
+    const batch = nextBatch();
+    if (batch === undefined) return false;
+    const { events } = batch;
+    const outcome = await deliver(events, stopping.signal);
     if (stopping.signal.aborted && outcome.kind !== "delivered") return false;
     await writer.undisturbed();
     switch (outcome.kind) {
       case "delivered":
-        counters.delivered += batch.length - outcome.rejected.length;
+        counters.delivered += events.length - outcome.rejected.length;
         counters.rejected += outcome.rejected.length;
         for (const { index, message } of outcome.rejected) {
-          log.warn({ event: batch[index]?.event, message }, "the control plane did not want an event");
+          log.warn({ event: events[index], message }, "the control plane did not want an event");
         }
+        batchSize = MAX_EVENTS_PER_POST;
+        batch.forget();
         if (failures > 0) log.info("events are being delivered again");
         failures = 0;
-        batchSize = MAX_EVENTS_PER_POST;
-        store.deleteThrough(last.seq);
-        tellDropped();
         return true;
       case "later":
         if (failures === 0) log.warn({ reason: outcome.reason }, "events cannot be delivered; they are kept");
         failures++;
         return false;
       case "refused":
-        refuse(batch.length, last.seq, outcome.reason);
+        refuse(batch, outcome.reason);
         return true;
     }
   }
 
   /** One event that the control plane refuses must not hold up those behind it: halve until it is alone. */
-  function refuse(count: number, seq: number, reason: string): void {
-    if (count > 1) {
-      batchSize = Math.ceil(count / 2);
+  function refuse({ events, forget }: Batch, reason: string): void {
+    if (events.length > 1) {
+      batchSize = Math.ceil(events.length / 2);
       return;
     }
     log.error({ reason }, "an event was refused and is dropped");
     counters.rejected += 1;
-    store.deleteThrough(seq);
+    forget();
   }
 
   return {
@@ -198,7 +234,7 @@ export function createJournal({
     hasCallbacks: () => writer.hasCallbacks() || store.hasCallbacks,
     recordCallback: writer.recordCallback,
     stats: () => ({
-      waiting: store.count + writer.unwritten,
+      waiting: store.count + writer.unwritten.length,
       waitingBytes: store.bytes,
       ...counters,
       dropped: writer.dropped,
