@@ -48,7 +48,7 @@ export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
   response.on("timeout", () => isReading || response.destroy());
   sending++;
   try {
-    let sent: Promise<void> | undefined;
+    let sent: Promise<unknown> | undefined;
     while (position <= last) {
       if (sending > FEW) await sent;
       const buffer = takeBuffer(Math.min(size, bufferSize(), pacer.pieceBytes, last - position + 1));
@@ -66,7 +66,7 @@ export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
       position += length;
       const bytes = buffer.subarray(0, length);
       if (position > last) response.end(bytes, () => giveBuffer(buffer));
-      else sent = write(response, bytes).then(() => giveBuffer(buffer));
+      else sent = write(response, bytes).then((isSent) => isSent && giveBuffer(buffer));
     }
   } finally {
     sending--;
@@ -74,14 +74,22 @@ export async function sendBytes(options: SendBytesOptions): Promise<Answer> {
   return answered(position - first);
 }
 
-/** Resolves once the bytes are the kernel's, or the client has gone; one that takes hardly any is cut off. */
-function write(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+/**
+ * Resolves once the bytes are the kernel's, to `true`, or the client has gone;
+ * one that takes hardly any is cut off. A response that waits behind others on
+ * its connection is told of the client's leaving only by its `close`.
+ */
+function write(response: ServerResponse, bytes: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => response.destroy(), SLOWEST_WRITE_MS).unref();
-    response.write(bytes, () => {
+    const end = (isSent: boolean): void => {
       clearTimeout(timer);
-      resolve();
-    });
+      response.off("close", leave);
+      resolve(isSent);
+    };
+    const leave = (): void => end(false);
+    response.once("close", leave);
+    response.write(bytes, (error) => end(!error));
   });
 }
 
