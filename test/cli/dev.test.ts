@@ -101,5 +101,5 @@ test("wrong use is 2, with help", async () => {
   const run = startDev("--twice");
   expect(await run.exited).toBe(2);
   expect(run.output()).toContain("unknown option '--twice'");
-  expect(run.output()).toContain("Usage: pxedge dev");
+  expect(run.output()).toContain("--help shows options and examples");
 });
