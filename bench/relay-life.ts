@@ -14,6 +14,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -91,17 +92,26 @@ async function stopRelay(child: ChildProcess): Promise<void> {
   await ended;
 }
 
+/** Of its threads that there are, which what else the machine does has no part in. */
+function cpuMs({ pid }: ChildProcess): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const nanoseconds = threads.map((thread) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
+  );
+  return Math.round(nanoseconds.reduce((sum, each) => sum + each) / 1e6);
+}
+
 function residentMiB({ pid }: ChildProcess): number {
   const [, kibibytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))!;
   return Math.round(Number(kibibytes) / 1024);
 }
 
 async function measure(label: string): Promise<void> {
-  const starts: number[] = [];
+  const starts: string[] = [];
   const memory: number[] = [];
   for (let run = 0; run < runs; run++) {
     const { child, firstAnswerMs } = await startRelay();
-    starts.push(Math.round(firstAnswerMs));
+    starts.push(`${Math.round(firstAnswerMs)} (${cpuMs(child)} of CPU)`);
     await sleep(SETTLE_MS);
     memory.push(residentMiB(child));
     await stopRelay(child);
