@@ -44,7 +44,9 @@ const WORD_BEFORE_HERE_DOCUMENT = slotOf((value) =>
 );
 
 const COMMENT = slotOf((value) =>
-  hasControl(String(value)) ? refused("a line end would end the comment") : String(value),
+  hasControl(String(value))
+    ? refused("a comment carries no control characters, and a line end would end it")
+    : String(value),
 );
 
 function quote(value: string) {
