@@ -4,7 +4,7 @@ import { checkBootFiles } from "./boot-files.ts";
 import { checkControlPlane } from "./control-plane.ts";
 import { problemOf, ok, type Finding } from "./finding.ts";
 import { checkFirewall, type ServicePort } from "./firewall.ts";
-import { checkInterface } from "./interfaces.ts";
+import { checkAdminPort, checkInterface } from "./interfaces.ts";
 import { checkStateDir } from "./state-dir.ts";
 
 /**
@@ -35,6 +35,7 @@ export async function* examine(
   for (const each of config.interfaces) {
     yield* await checkInterface(each, { config, relayRuns, xid: random32() });
   }
+  if (!relayRuns) yield await checkAdminPort(config.admin);
   yield* await checkFirewall(
     config.interfaces.map(({ name }) => name),
     servicePorts(config),

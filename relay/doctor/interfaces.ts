@@ -42,6 +42,7 @@ export async function checkInterface(
     const datagram = [
       config.tftp.port,
       ...(dhcp.mode === "off" || dhcp.mode === "refused" ? [] : [dhcp.port]),
+      ...("bootPort" in dhcp ? [dhcp.bootPort] : []),
     ];
     for (const port of datagram) findings.push(checkUdpPort(name, port));
     findings.push(await checkTcpPort(info, config.http.port));
@@ -64,11 +65,7 @@ function checkUdpPort(device: string, port: number): Finding {
 
 async function checkTcpPort({ name, address }: InterfaceInfo, port: number): Promise<Finding> {
   const check = `TCP port ${port} on ${name}`;
-  const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
-    const server = createServer();
-    server.once("error", resolve);
-    server.listen({ host: address, port, exclusive: true }, () => server.close(() => resolve(undefined)));
-  });
+  const error = await whyTaken(address, port);
   if (error === undefined) return ok(check, "is free");
   return error.code === "EADDRINUSE"
     ? problem(
@@ -77,6 +74,23 @@ async function checkTcpPort({ name, address }: InterfaceInfo, port: number): Pro
         `find it by \`ss -ltnp sport = :${port}\`, or set http.port`,
       )
     : problem(check, `cannot be used (${error.code})`, "run the relay as root, or with CAP_NET_BIND_SERVICE");
+}
+
+/** Where health, status and metrics are told: machines are served without it. */
+export async function checkAdminPort({ address, port }: RelayConfig["admin"]): Promise<Finding> {
+  const check = `TCP port ${port} on ${address}`;
+  const error = await whyTaken(address, port);
+  if (error === undefined) return ok(check, "is free");
+  const advice = `find who has it by \`ss -ltnp sport = :${port}\`, or set admin.port`;
+  return warning(check, `metrics, health and status cannot be told there (${error.code})`, advice);
+}
+
+async function whyTaken(address: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
+  return await new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", resolve);
+    server.listen({ host: address, port, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
 }
 
 async function checkOtherServers(

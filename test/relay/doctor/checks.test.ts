@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { writeCredentials } from "../../../relay/control-plane/credentials.ts";
 import { checkBootFiles, readIpxeVersion } from "../../../relay/doctor/boot-files.ts";
 import { checkControlPlane } from "../../../relay/doctor/control-plane.ts";
-import { checkInterface } from "../../../relay/doctor/interfaces.ts";
+import { checkAdminPort, checkInterface } from "../../../relay/doctor/interfaces.ts";
 import { checkStateDir } from "../../../relay/doctor/state-dir.ts";
 import { parseRelayConfig } from "../../../relay/config/parse.ts";
 import { lockStateDir } from "../../../relay/state-dir-lock.ts";
@@ -143,6 +143,11 @@ http: { port: ${port} }
     { check: `UDP port ${tftp} on lo`, status: "ok" },
     { check: `TCP port ${port} on lo`, status: "problem", detail: "is taken by another process" },
   ]);
+  expect(await checkAdminPort({ address: "127.0.0.1", port })).toMatchObject({
+    check: `TCP port ${port} on 127.0.0.1`,
+    status: "warning",
+    advice: expect.stringContaining("admin.port"),
+  });
   expect(await checkInterface(config.interfaces[1]!, options)).toMatchObject([
     { check: "interface none0", status: "problem", detail: expect.stringContaining("there is no interface") },
   ]);
