@@ -153,7 +153,11 @@ export async function startParts(options: StartPartsOptions): Promise<RelayParts
     overheard: (address, device) => overheard.macByAddress(address, device),
   });
   const lookup = createCachedLookup();
-  const mirror = startMirror({ stateDir, maxBytes: budget.mirrors, lookup, log, onEvent: journal.sink });
+  const mirror = startMirror({
+    ...{ stateDir, maxBytes: budget.mirrors, lookup, log },
+    onEvent: journal.sink,
+    now: () => clock.now(),
+  });
   running.push(() => mirror.stop());
   const upstream = createUpstream({
     ...{ url, credential, onRevision, contact, lookup, proxy },

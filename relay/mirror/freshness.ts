@@ -28,6 +28,9 @@ const MOST_HEURISTIC_SECONDS = 60;
 /** How long past its freshness a file is still better than none, where the origin does not say. */
 const STALE_IF_ERROR_SECONDS = 30 * 86_400;
 
+/** A clock that was set back by more: nobody knows how old what came before is. */
+const CLOCK_TOLERANCE_MS = 10_000;
+
 /** Status codes whose answers may be kept although nothing is said of it (RFC 9110 section 15.1). */
 const HEURISTICALLY_KEPT = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]);
 /** Status codes whose meaning for caching is known here, for `must-understand`. */
@@ -90,6 +93,7 @@ export function freshnessOf(head: KeptHead, request: IncomingHttpHeaders, now: n
   const isFresh = age < head.lifetimeSeconds;
   // A client's `no-cache` is for what changes.
   if (head.isImmutable && isFresh) return "fresh";
+  if (now < head.receivedAt - CLOCK_TOLERANCE_MS) return "stale";
   const directives = parseCacheControl(head.headers["cache-control"]);
   if (mustBeValidated(head, directives)) return "stale";
   const wanted = requestDirectives(request);

@@ -49,7 +49,11 @@ export function startMirror(options: StartMirrorOptions): StartedMirror {
   const { stateDir, maxBytes, lookup, log, onEvent, now = Date.now } = options;
   const folder = join(stateDir, "mirror");
   const origin = createMirrorOrigin({ lookup });
-  const sampler = createEventSampler({ now, perMinute: EVENTS_PER_MINUTE, maxKeys: 1 });
+  const sampler = createEventSampler({
+    now: () => performance.now(),
+    perMinute: EVENTS_PER_MINUTE,
+    maxKeys: 1,
+  });
   let room = maxBytes;
   let store = open();
   let mirror = create();

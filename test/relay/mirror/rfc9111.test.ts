@@ -147,6 +147,15 @@ describe("freshness (RFC 9111 section 4.2)", () => {
   });
 });
 
+test("what came before the clock was set back is asked for again: nobody knows how old it is", async () => {
+  const year = 365 * 86_400;
+  expect(await countAsked(cc("max-age=3600"), { seconds: -year })).toBe(2);
+  // A package is what it is.
+  expect(await countAsked(cc("max-age=3600"), { seconds: -year, path: "/a.deb" })).toBe(1);
+  // Clocks are set right by a second or two all the time.
+  expect(await countAsked(cc("max-age=3600"), { seconds: -2 })).toBe(1);
+});
+
 describe("what clients ask of a cache (section 5.2.1)", () => {
   test.each<[string, Fields, Record<string, string>, number]>([
     ["max-age=0", { "cache-control": "max-age=60" }, { "cache-control": "max-age=0" }, 2],
