@@ -6,6 +6,8 @@ const GRANTS = new Set(["a", "e", "t", "s"]);
 const OPEN = new Set(["boot", "boot.ipxe", "f", "i"]);
 /** Looks like a capability or a signature, in a path that somebody mistyped. */
 const SECRET_LIKE = /[A-Za-z0-9_-]{24,}/g;
+/** As long as one, wherever it stands: a path may lead elsewhere than it seems to. No revision is as long. */
+const SECRET_LONG = /[A-Za-z0-9_-]{40,}/g;
 
 /**
  * A request's target as logs and events may show it: without its query, and
@@ -14,7 +16,7 @@ const SECRET_LIKE = /[A-Za-z0-9_-]{24,}/g;
  * @example redactTarget("/a/Zm9vYmFy/preseed.cfg?x=1") // "/a/…/preseed.cfg"
  */
 export function redactTarget(target: string): string {
-  const path = redactPath(target.split(/[?#]/)[0]!);
+  const path = redactPath(target.split(/[?#]/)[0]!).replaceAll(SECRET_LONG, "…");
   return path.length > MAX_LENGTH ? `${path.slice(0, MAX_LENGTH)}…` : path;
 }
 

@@ -2,7 +2,15 @@ import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
 
-import { ask, CAPABILITY, CLIENT_MAC, CREDENTIAL, startFakeControlPlane, startRelayHttp } from "./fixture.ts";
+import {
+  ask,
+  CAPABILITY,
+  CLIENT_MAC,
+  converse,
+  CREDENTIAL,
+  startFakeControlPlane,
+  startRelayHttp,
+} from "./fixture.ts";
 import { eventually } from "../../support/eventually.ts";
 
 describe("what goes to the control plane", () => {
@@ -299,10 +307,16 @@ describe("events and logs", () => {
       `//a/${secret}/preseed.cfg`,
       `/a/${secret}`,
       `/s/${secret}/boot.ipxe`,
+      `/a//${secret}/preseed.cfg`,
+      `/boot/../a/${secret}/preseed.cfg`,
+      `/f/a/${secret}/preseed.cfg`,
     ];
-    for (const target of targets) await ask(relay.url + target);
+    for (const target of targets) {
+      const request = `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`;
+      await converse(relay.port, request);
+    }
     await eventually(() =>
-      expect(relay.logLines.filter((line) => line.includes('"msg":"http"'))).toHaveLength(8),
+      expect(relay.logLines.filter((line) => line.includes('"msg":"http"'))).toHaveLength(targets.length),
     );
     expect(relay.events.length).toBeGreaterThan(4);
     expect(JSON.stringify(relay.events) + relay.logLines.join("")).not.toContain(secret);
