@@ -62,7 +62,8 @@ beforeAll(async () => {
   // A menu names other profiles.
   const ordered = PROFILES.toSorted(([, a], [, b]) => Number(a.mode === "menu") - Number(b.mode === "menu"));
   for (const [name, profile] of ordered) await done("PUT", `/profiles/${name}`, profile);
-});
+  // Half a hundred requests, on a machine that may be busy.
+}, 60_000);
 afterAll(reset);
 
 test("no two templates, and no two profiles, would take one name", () => {
