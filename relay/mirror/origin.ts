@@ -104,13 +104,12 @@ export function createMirrorOrigin({
       throw new MirrorError("refused", `${hostname} is a private address`);
     }
     const module = url.protocol === "https:" ? https : http;
-    const { authorization: _authorization, ...others } = headers;
     const request = module.request({
       ...{ method, protocol, hostname, port, path },
       agent: agents[url.protocol as keyof typeof agents],
       lookup: isOwn ? lookup : lookupPublic,
       headers: {
-        ...(isOwn ? headers : others),
+        ...headers,
         host: url.host,
         ...(body !== undefined && { "content-length": body.length }),
       },
@@ -129,9 +128,11 @@ export function createMirrorOrigin({
   return {
     async get({ upstream, redirects }, path, headers, signal) {
       const own = new URL(upstream);
+      const { authorization: _authorization, ...others } = headers;
       let url = new URL(upstream + path);
       for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-        const answer = await ask(url, url.host === own.host, { headers }, signal);
+        const asked = { headers: mayHaveCredentials(url, own) ? headers : others };
+        const answer = await ask(url, url.host === own.host, asked, signal);
         const { location } = answer.headers;
         if (!REDIRECTS.has(answer.statusCode!) || location === undefined) return answer;
         answer.on("error", () => undefined).destroy();
@@ -155,4 +156,10 @@ export function createMirrorOrigin({
       agents["https:"].destroy();
     },
   };
+}
+
+/** Whether what a client authorizes itself by for the upstream may be sent to where that redirects. */
+export function mayHaveCredentials(url: URL, upstream: URL): boolean {
+  const isInTheClear = url.protocol === "http:" && upstream.protocol === "https:";
+  return url.host === upstream.host && !isInTheClear;
 }

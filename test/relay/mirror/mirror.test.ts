@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
+import { mayHaveCredentials } from "../../../relay/mirror/origin.ts";
 import { ask, deadOrigin, startFakeControlPlane, startRelayHttp } from "../http/fixture.ts";
 import { send, startMirrored, type Handle } from "./fixture.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -351,6 +352,15 @@ describe("where a mirror may fetch from", () => {
         ? void response.writeHead(301, { location: "/d" }).end()
         : void response.end("d");
     expect((await get("/c")).body).toBe("d");
+  });
+
+  test.each([
+    ["https://m.example/x", true],
+    ["https://m.example:444/x", false],
+    ["https://other.example/x", false],
+    ["http://m.example/x", false],
+  ])("a client's credentials for https://m.example go to %s: %s", (url, expected) => {
+    expect(mayHaveCredentials(new URL(url), new URL("https://m.example/root"))).toBe(expected);
   });
 
   test.each(["/loop", "ftp://mirror.example/x", "http://[::1]/x", "http://10.0.0.1/x"])(
