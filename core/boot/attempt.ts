@@ -51,6 +51,11 @@ export function nextDeadline(attempt: Attempt): number | null {
   return null;
 }
 
+/** The latest instant at which its machine may still fetch what it installs from. Milliseconds since the epoch. */
+export function latestFetch({ expiresAt, installDeadlineMs }: Attempt): number {
+  return expiresAt + installDeadlineMs;
+}
+
 /** A new order. `now` and the durations are milliseconds. */
 export function createAttempt(order: {
   id: string;

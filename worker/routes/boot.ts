@@ -12,6 +12,7 @@ import { readText, type App, type AppContext } from "../http.ts";
 import { forClient, isDirect, nameAttempt, requireClient } from "../for-client.ts";
 import { ProblemError } from "../problem.ts";
 import { NO_STORE, refused } from "../refusal.ts";
+import type { AnswerOutcome } from "../site-object/answer-request.ts";
 import type { SmbiosClaims } from "../site-object/discovered.ts";
 
 /** Of what a machine says of its SMBIOS data, so much is kept. */
@@ -81,18 +82,33 @@ bootRoutes.on(["GET", "HEAD", "POST"], "/a/:capability/:file{.+}", async (c) => 
       baseUrl: baseUrl(c),
     }),
   );
-  if (outcome.kind === "refused") return refused();
-  if (outcome.kind === "unavailable") {
-    const detail = "the answer cannot be made at the moment; the machine's timeline says why";
-    throw new ProblemError({ type: "unavailable", detail });
+  return answer(c, outcome);
+});
+
+/** Instead of a MAC, where an address is the same for all machines. */
+const WHOEVER_ASKS = "self";
+
+// For installers that cannot be told a capability: the machine observed has it.
+bootRoutes.on(["GET", "POST"], "/boot/:mac/answer/:file{.+}", async (c) => {
+  const named = c.req.param("mac");
+  const mac = named === WHOEVER_ASKS ? observedMac(c) : (parseMac(named) ?? null);
+  if (mac === null) {
+    await requireClient(c);
+    return refused();
   }
-  nameAttempt(c, outcome.attempt);
-  const body = new TextEncoder().encode(outcome.text);
-  return c.body(body as Uint8Array<ArrayBuffer>, 200, {
-    "content-type": "text/plain; charset=utf-8",
-    "content-length": String(body.length),
-    "cache-control": NO_STORE,
-  });
+  const { credential } = c.get("client");
+  const outcome = forClient(
+    c,
+    await siteObject(c.env, credential.siteId).openFixedAnswer(credential, {
+      mac,
+      file: c.req.param("file"),
+      commits: true,
+      observedMac: observedMac(c),
+      clientIp: clientIp(c),
+      baseUrl: baseUrl(c),
+    }),
+  );
+  return answer(c, outcome);
 });
 
 bootRoutes.on(["GET", "POST"], "/e/:capability/:event", async (c) => {
@@ -116,6 +132,21 @@ bootRoutes.on(["GET", "POST"], "/e/:capability/:event", async (c) => {
   nameAttempt(c, outcome.attempt);
   return c.text("ok\n", 200, { "cache-control": NO_STORE });
 });
+
+function answer(c: AppContext, outcome: AnswerOutcome): Response {
+  if (outcome.kind === "refused") return refused();
+  if (outcome.kind === "unavailable") {
+    const detail = "the answer cannot be made at the moment; the machine's timeline says why";
+    throw new ProblemError({ type: "unavailable", detail });
+  }
+  nameAttempt(c, outcome.attempt);
+  const body = new TextEncoder().encode(outcome.text);
+  return c.body(body as Uint8Array<ArrayBuffer>, 200, {
+    "content-type": "text/plain; charset=utf-8",
+    "content-length": String(body.length),
+    "cache-control": NO_STORE,
+  });
+}
 
 function script(c: AppContext, text: string): Response {
   return c.body(text, 200, { "content-type": "text/plain; charset=utf-8", "cache-control": NO_STORE });

@@ -1,4 +1,5 @@
 import { COMMIT_FILE, decideAnswer } from "../../core/boot/answer.ts";
+import { latestFetch } from "../../core/boot/attempt.ts";
 import { attest } from "../../core/boot/decide.ts";
 import type { AnswerFile, Attempt } from "../../core/boot/model.ts";
 import type { EventDetail } from "../../core/relay-protocol/events.ts";
@@ -21,13 +22,16 @@ import { findProblems, renderAnswer, sealedSecretsOf, viewOf } from "./render.ts
 /** Of what an event says of a template that does not render. */
 const MAX_MESSAGE_LENGTH = 1_000;
 
-/** Opens what the answer needs; what a capability opens never changes. */
+/** What answers are made of, and until when at the latest. */
+export type Opened = { readonly pinned: Pinned; readonly until: number };
+
+/** Opens what an answer needs. */
 export async function prepareAnswer(
   sql: SqlStorage,
   env: Env,
-  { secretHash, file }: Pick<AnswerRequest, "secretHash" | "file">,
+  opened: Opened | null,
+  file: string,
 ): Promise<AnswerInputs> {
-  const opened = findOpened(sql, secretHash);
   if (opened === null) return { secrets: ok({}), treePath: undefined };
   const { pinned, until } = opened;
   return {
@@ -36,12 +40,12 @@ export async function prepareAnswer(
   };
 }
 
-/** What a capability opens, and until when at the latest, milliseconds. */
-function findOpened(sql: SqlStorage, secretHash: string): { pinned: Pinned; until: number } | null {
+/** What a capability opens, which never changes. */
+export function findOpened(sql: SqlStorage, secretHash: string): Opened | null {
   const install = findByCapability(sql, secretHash);
   if (install !== null) {
     const { attempt, pinned } = install;
-    return pinned === null ? null : { pinned, until: attempt.expiresAt + attempt.installDeadlineMs };
+    return pinned === null ? null : { pinned, until: latestFetch(attempt) };
   }
   const live = findLiveBoot(sql, secretHash, Date.now());
   return live === null ? null : { pinned: live.pinned, until: live.boot.expiresAt };

@@ -146,6 +146,27 @@ export function replaceCapability(
   );
 }
 
+/** Gives the attempt one more capability, if it does not have it; returns whether it had not. */
+export function addCapability(
+  sql: SqlStorage,
+  attemptId: string,
+  secretHash: string,
+  { direct, claimedMac }: CapabilityOrigin,
+): boolean {
+  const { rowsWritten } = sql.exec(
+    "INSERT INTO capabilities (secret_hash, attempt_id, claimed_mac, direct) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    secretHash,
+    attemptId,
+    claimedMac,
+    direct ? 1 : 0,
+  );
+  return rowsWritten > 0;
+}
+
+export function dropCapability(sql: SqlStorage, secretHash: string): void {
+  sql.exec("DELETE FROM capabilities WHERE secret_hash = ?", secretHash);
+}
+
 /** How a capability was handed out; `null` for one that is unknown. */
 export function capabilityOrigin(sql: SqlStorage, secretHash: string): CapabilityOrigin | null {
   const row = sql

@@ -1,6 +1,7 @@
 import type { Ipv4, Mac } from "../../core/addresses.ts";
 import type { Dialect } from "../../core/boot/dialect.ts";
 import { formatCapability } from "../../core/boot/capability.ts";
+import { latestFetch } from "../../core/boot/attempt.ts";
 import { decide, type BootDecision, type LocalReason, type UnarmedBoot } from "../../core/boot/decide.ts";
 import type { Attempt } from "../../core/boot/model.ts";
 import type { BootPlan } from "../../core/boot/plan.ts";
@@ -230,7 +231,7 @@ function installPlan(
     pinned,
     view: viewOf({ machine, mac, site, attemptId: attempt.id, capability, baseUrl, pinned }),
     capability,
-    urlsExpireAt: attempt.expiresAt + attempt.installDeadlineMs,
+    urlsExpireAt: latestFetch(attempt),
   };
 }
 

@@ -10,7 +10,7 @@ import { ok, type Result } from "../problem.ts";
 import type { ReportedEvent } from "../schemas/events.ts";
 import type { MachineBatch, MachineInput } from "../schemas/machine.ts";
 import type { AnswerRequest } from "./answer-request.ts";
-import { openAnswer, prepareAnswer } from "./answers.ts";
+import { findOpened, openAnswer, prepareAnswer } from "./answers.ts";
 import { machinesOfTarget, type ArmTarget } from "./arm-target.ts";
 import { attemptsDue, listAttempts } from "./attempts.ts";
 import { createBootToken, deleteBootToken, listBootTokens, type BootTokenInfo } from "./boot-tokens.ts";
@@ -23,6 +23,7 @@ import {
 import { forClient, forRelay, isDirect } from "./clients.ts";
 import { listDiscovered, type DiscoveredMachine } from "./discovered.ts";
 import { listEvents, pruneEvents, recordEvent, type StoredEvent } from "./events.ts";
+import { findFixedAnswers, openFixedAnswer, type FixedAnswerRequest } from "./fixed-answers.ts";
 import { repeatedOrder, type IdempotencyKey } from "./idempotency.ts";
 import type { SiteIdentity } from "./identity.ts";
 import { pruneLiveBoots } from "./live-boots.ts";
@@ -305,9 +306,19 @@ export class SiteObject extends DurableObject<Env> {
 
   async openAnswer(client: SiteCredential, request: AnswerRequest) {
     const direct = isDirect(client);
-    const inputs = await prepareAnswer(this.sql, this.env, request);
+    const opened = findOpened(this.sql, request.secretHash);
+    const inputs = await prepareAnswer(this.sql, this.env, opened, request.file);
     return forClient(this.transactions, client, (now) =>
       openAnswer(this.sql, { direct, inputs, now }, request),
+    );
+  }
+
+  async openFixedAnswer(client: SiteCredential, request: FixedAnswerRequest) {
+    const direct = isDirect(client);
+    const found = await findFixedAnswers(this.sql, this.env.IMAGE_KEYS, request.mac);
+    const inputs = await prepareAnswer(this.sql, this.env, found, request.file);
+    return forClient(this.transactions, client, (now) =>
+      openFixedAnswer(this.sql, { direct, inputs, now }, request, found),
     );
   }
 
