@@ -44,7 +44,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          // After the others, whose waits are short.
+          // Not beside the others, whose waits are short.
           sequence: { groupOrder: 1 },
           maxWorkers: 2,
           testTimeout: 600_000,
