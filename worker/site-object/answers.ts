@@ -9,7 +9,7 @@ import { openSecrets } from "../secret-box.ts";
 import { namesTree, signTree } from "../tree-url.ts";
 import type { AnswerContext, AnswerInputs, AnswerOutcome, AnswerRequest } from "./answer-request.ts";
 import { capabilityOrigin, findByCapability, firstServedAt, noteServed, saveAttempt } from "./attempts.ts";
-import { takesClaims } from "./claims.ts";
+import { tellAsker } from "./claims.ts";
 import { noteBoot } from "./events.ts";
 import { openLiveAnswer } from "./live-answers.ts";
 import { findLiveBoot } from "./live-boots.ts";
@@ -64,10 +64,7 @@ export function openAnswer(sql: SqlStorage, context: AnswerContext, request: Ans
   const { treePath } = context.inputs;
   const origin = capabilityOrigin(sql, request.secretHash);
   // Where nobody observed it, the capability itself says who asks, and only one that was handed out that way.
-  const unobserved = direct || request.observedMac === null;
-  const takesClaim = unobserved && takesClaims(site, direct, request.clientIp);
-  const claimedMac = takesClaim ? (origin?.claimedMac ?? null) : null;
-  const observedMac = unobserved ? claimedMac : request.observedMac;
+  const { mac: observedMac } = tellAsker(site, direct, request, origin?.claimedMac ?? null);
   const note = (attempt: Attempt | null, reason: string, more: EventDetail = {}): void => {
     const detail = { reason, file: request.file, ...(direct && { via: "direct" }), ...more };
     noteBoot(sql, attempt, observedMac, { stage: "answer", name: "refused", detail }, now);

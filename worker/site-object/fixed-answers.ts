@@ -8,7 +8,7 @@ import { deriveSiteKeys } from "../image-keys.ts";
 import type { AnswerContext, AnswerOutcome, AnswerRequest } from "./answer-request.ts";
 import { openAnswer, type Opened } from "./answers.ts";
 import { addCapability, dropCapability, findActiveAttempt } from "./attempts.ts";
-import { takesClaims } from "./claims.ts";
+import { tellAsker } from "./claims.ts";
 import { noteBoot } from "./events.ts";
 import { findByMac } from "./machines.ts";
 import { siteIdentity } from "./meta.ts";
@@ -59,14 +59,13 @@ export function openFixedAnswer(
   found: FixedAnswers | null,
 ): AnswerOutcome {
   const { direct, now } = context;
-  const unobserved = direct || request.observedMac === null;
   if (found === null) {
     const detail = { reason: "nothing-armed", file: request.file, ...(direct && { via: "direct" }) };
     noteBoot(sql, null, request.observedMac, { stage: "answer", name: "refused", detail }, now);
     return { kind: "refused" };
   }
   const { attempt, capability, secretHash } = found;
-  const claimedMac = unobserved && takesClaims(siteIdentity(sql), direct, request.clientIp) ? mac : null;
+  const { claimedMac } = tellAsker(siteIdentity(sql), direct, request, mac);
   const isNew = addCapability(sql, attempt.id, secretHash, { direct, claimedMac });
   const outcome = openAnswer(sql, context, { ...request, capability, secretHash });
   // What was not handed out opens nothing.

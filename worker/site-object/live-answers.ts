@@ -1,7 +1,7 @@
 import { attest } from "../../core/boot/decide.ts";
 import type { EventDetail } from "../../core/relay-protocol/events.ts";
 import type { AnswerContext, AnswerOutcome, AnswerRequest } from "./answer-request.ts";
-import { takesClaims } from "./claims.ts";
+import { tellAsker } from "./claims.ts";
 import { noteBoot } from "./events.ts";
 import { findLiveBoot } from "./live-boots.ts";
 import { findMachine } from "./machines.ts";
@@ -19,13 +19,7 @@ export function openLiveAnswer(
 ): AnswerOutcome {
   const site = siteIdentity(sql);
   const found = findLiveBoot(sql, request.secretHash, now);
-  const unobserved = direct || request.observedMac === null;
-  const takesClaim = unobserved && takesClaims(site, direct, request.clientIp);
-  const observedMac = unobserved
-    ? takesClaim
-      ? (found?.boot.claimedMac ?? null)
-      : null
-    : request.observedMac;
+  const { mac: observedMac } = tellAsker(site, direct, request, found?.boot.claimedMac ?? null);
   const facts = { file: request.file, ...(direct && { via: "direct" }) };
   const note = (reason: string, more: EventDetail = {}): void => {
     const detail = { reason, ...facts, ...more };

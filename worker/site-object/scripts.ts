@@ -15,7 +15,7 @@ import {
   replaceCapability,
   saveAttempt,
 } from "./attempts.ts";
-import { takesClaims } from "./claims.ts";
+import { tellAsker } from "./claims.ts";
 import { recordDiscovered, type SmbiosClaims } from "./discovered.ts";
 import { lastDecisionOf, noteBoot } from "./events.ts";
 import type { SiteIdentity } from "./identity.ts";
@@ -102,20 +102,14 @@ export function openScript(
 ): OpenedScript {
   const { direct, choice, now } = given;
   const site = siteIdentity(sql);
-  const unobserved = direct || request.observedMac === null;
-  const claimedMac = unobserved && takesClaims(site, direct, request.clientIp) ? request.mac : null;
+  const { mac: observedMac, claimedMac, unobserved } = tellAsker(site, direct, request, request.mac);
   const machine = findByMac(sql, request.mac);
   const latest = machine === null ? null : findLatestAttempt(sql, machine.id);
   const attempt = latest === null ? null : passTime(sql, latest, now);
   const windowOpen = isWithinWindows(site.windows, now);
   const capability = formatCapability(site.id, given.secret);
   const context: ScriptContext = { ...given, site, request, claimedMac, capability, windowOpen };
-  const known = {
-    machine,
-    observedMac: unobserved ? claimedMac : request.observedMac,
-    windowOpen,
-    now,
-  };
+  const known = { machine, observedMac, windowOpen, now };
   const unarmed = machine === null ? ({ kind: "none" } as const) : describeUnarmed(sql, context, machine);
   const first = decide({ ...known, attempt, unarmed });
 
