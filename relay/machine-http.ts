@@ -63,7 +63,7 @@ const DEFAULT_BOOT_WAIT_SECONDS = 300;
 /** Installers wait so long for an answer; a callback goes to the journal earlier, which no installer notices. */
 const HOLD_MS = { answers: 30_000, callbacks: 10_000 };
 /** Each may hold a body in memory, a callback's also after its client has left. */
-const MAX_HELD = 256;
+const HELD = { total: 256, perClient: 128 };
 
 /** Wires up what machines reach over HTTP. */
 export function createMachineHttp({
@@ -106,10 +106,10 @@ export function createMachineHttp({
   const parts = {
     decider,
     images,
-    heldAnswers: { upstream, slots: createSlots(MAX_HELD), holdMs: holdMs.answers },
+    heldAnswers: { upstream, slots: createSlots(HELD), holdMs: holdMs.answers },
     serveCallback: createCallbackServer({
       upstream,
-      slots: createSlots(MAX_HELD),
+      slots: createSlots(HELD),
       journal,
       siteId,
       holdMs: holdMs.callbacks,

@@ -35,8 +35,8 @@ const FIRST_PAUSE_MS = 500;
 export async function serveHeldAnswer(exchange: HeldExchange, options: HeldAnswerOptions): Promise<Answer> {
   const { request, response, target, observation } = exchange;
   const { upstream, slots, holdMs, random = Math.random } = options;
-  const slot = slots.take(observation.client.ip);
-  if (slot === undefined) return sendUnavailable(response, "too many requests are held");
+  const release = slots.take(observation.client.ip);
+  if (release === undefined) return sendUnavailable(response, "too many requests are held");
   const left = new AbortController();
   const leave = (): void => left.abort();
   response.once("close", leave);
@@ -62,6 +62,6 @@ export async function serveHeldAnswer(exchange: HeldExchange, options: HeldAnswe
     return sendReply(response, outcome.reply);
   } finally {
     response.off("close", leave);
-    slot.release();
+    release();
   }
 }

@@ -119,8 +119,8 @@ export function createCallbackServer({
     if (!isCallbackName(name!) || capability?.siteId !== siteId) {
       return sendText(response, 404, "not found\n");
     }
-    const slot = slots.take(observation.client.ip);
-    if (slot === undefined) return sendUnavailable(response, "too many requests are held");
+    const release = slots.take(observation.client.ip);
+    if (release === undefined) return sendUnavailable(response, "too many requests are held");
     try {
       const read = await readRequestBody(request);
       if (read.kind === "incomplete") return failed("the client left before it had said all");
@@ -130,7 +130,7 @@ export function createCallbackServer({
       const { secretHash } = capability;
       return await inOrder(secretHash, () => deliver(exchange, name, secretHash, read.body));
     } finally {
-      slot.release();
+      release();
     }
   };
 }

@@ -1,31 +1,35 @@
 import type { Ipv4 } from "../../core/addresses.ts";
 
-/** A bounded number of things that may be under way at once. */
+export type SlotLimits = { readonly total: number; readonly perClient: number };
+
+/** A bounded number of things that may be under way at once, of all clients and of each. */
 export type Slots = {
-  /** `undefined` when all are taken, or all of one client's: half of them. */
-  take(client: Ipv4): { release(): void } | undefined;
+  readonly taken: number;
+  /** Returns what gives the slot back, once; `undefined` when there is none, or none for this client. */
+  take(client: Ipv4): (() => void) | undefined;
 };
 
-/** Creates so many free slots. */
-export function createSlots(count: number): Slots {
-  const perClient = new Map<Ipv4, number>();
+/** Creates free slots. */
+export function createSlots({ total, perClient }: SlotLimits): Slots {
+  const byClient = new Map<Ipv4, number>();
   let taken = 0;
   return {
+    get taken() {
+      return taken;
+    },
     take(client) {
-      const own = perClient.get(client) ?? 0;
-      if (taken >= count || own >= count / 2) return undefined;
+      const own = byClient.get(client) ?? 0;
+      if (taken >= total || own >= perClient) return undefined;
       taken++;
-      perClient.set(client, own + 1);
+      byClient.set(client, own + 1);
       let isHeld = true;
-      return {
-        release() {
-          if (!isHeld) return;
-          isHeld = false;
-          taken--;
-          const left = perClient.get(client)! - 1;
-          if (left === 0) perClient.delete(client);
-          else perClient.set(client, left);
-        },
+      return () => {
+        if (!isHeld) return;
+        isHeld = false;
+        taken--;
+        const left = byClient.get(client)! - 1;
+        if (left === 0) byClient.delete(client);
+        else byClient.set(client, left);
       };
     },
   };
